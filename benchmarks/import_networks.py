@@ -37,7 +37,7 @@ from btfsynth.models.gates import GateNetwork, Score, gate_table, imported_gates
 from btfsynth.models.onnx_model import read_onnx
 from btfsynth.models.readers import ReadOptions
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork
 
 RESYN2 = "balance; rewrite; refactor; balance; rewrite; rewrite -z; balance; refactor -z; rewrite -z; balance"
 YOSYS = "read_verilog -sv {}; synth -flatten -noabc; write_blif {}"

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.network.topology import layered
+from btfsynth.network.network import layered
 from btfsynth.ports import Port
 from btfsynth.training.kernel import Tally, run_steps, start_state
 from btfsynth.training.parallel import Team

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from kernel import random_data
 
-from btfsynth.network.topology import layered
+from btfsynth.network.network import layered
 from btfsynth.training.kernel import Tally, advance_blocks, make_scratch, run_steps, start_state
 from btfsynth.training.parallel import Ranks
 from btfsynth.training.state import count_blocks, make_problem, make_state

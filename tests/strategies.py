@@ -11,8 +11,7 @@ from hypothesis.extra import numpy as hnp
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import Reference, function_reference
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
-from btfsynth.network.topology import Topology
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import Topology, TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.settings.table import Preserve
 

@@ -25,8 +25,7 @@ from btfsynth.dataset.patterns import settled
 from btfsynth.dataset.table_code import TableCode, plain_class
 from btfsynth.errors import DataError, MissingToolError, UsageError
 from btfsynth.files import StrPath
-from btfsynth.network.topology import Topology, layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import Topology, TrainedNetwork, layered
 from btfsynth.plugins import install_command
 from btfsynth.ports import Port
 from btfsynth.settings.table import LEARN, Conflicts, StopRule
@@ -135,7 +134,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Number of features in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, if all are strings.
-    network_ : btfsynth.network.trained.TrainedNetwork
+    network_ : btfsynth.network.network.TrainedNetwork
         The network. Its inputs are the bits of the features or, for projections, the scaled features; with
         Boolean inputs it can become hardware.
     code_ : Code

@@ -33,7 +33,7 @@ from btfsynth.learning.base import LearnOptions
 from btfsynth.learning.learning import learn as run_learning
 from btfsynth.learning.report import LearnReport, Score
 from btfsynth.netlist.text import read_netlist
-from btfsynth.network.accuracy import Accuracy
+from btfsynth.network.network import Accuracy
 from btfsynth.ports import total_width
 from btfsynth.report.page import PAGE_FILE, write_report
 from btfsynth.settings.table import BUILD, DISCOVER, HARDWARE, LEARN, TRAIN

@@ -19,10 +19,9 @@ from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow.patterns import fitted
 from btfsynth.flow.simplify import lower
-from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.formats import read_network, save_network, write_network_text
 from btfsynth.network.integers import round_network
-from btfsynth.network.trained import TrainedNetwork, cut_network
+from btfsynth.network.network import Accuracy, TrainedNetwork, cut_network, measure
 from btfsynth.settings.table import BUILD, TRAIN
 from btfsynth.training import session
 from btfsynth.training.history import HistoryPoint, draw_history

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from btfsynth.flow.hardware import HardwareReport
     from btfsynth.flow.report import BuildOptions, BuildReport, RunInputs
     from btfsynth.hdl.design import HardwareOptions
-    from btfsynth.network.accuracy import Accuracy
+    from btfsynth.network.network import Accuracy
     from btfsynth.training.session import TrainOptions
 
 

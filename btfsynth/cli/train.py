@@ -51,8 +51,7 @@ from btfsynth.settings.table import CHECKPOINT_INTERVAL, INPUTS, TUNE
 
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
-    from btfsynth.network.accuracy import Accuracy
-    from btfsynth.network.trained import TrainedNetwork
+    from btfsynth.network.network import Accuracy, TrainedNetwork
     from btfsynth.training.parallel import Ranks
     from btfsynth.training.session import TrainOptions
     from btfsynth.training.trials import TrainingRun
@@ -328,7 +327,7 @@ def _report(
     """Show the result of the training, as text or JSON."""
     import numpy as np
 
-    from btfsynth.network.accuracy import measure
+    from btfsynth.network.network import measure
     from btfsynth.training.session import train_record
     from btfsynth.training.trainer import with_codes
 

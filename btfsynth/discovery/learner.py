@@ -35,8 +35,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist, value_of
 from btfsynth.netlist.reference import care_reference
 from btfsynth.netlist.simulation import pack_bits, simulate, unpack_bits, valid_words
-from btfsynth.network.topology import layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, layered
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port
 from btfsynth.settings.table import StopRule

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.discovery.record import Findings, Record, costs, pareto, rank
-from btfsynth.network.topology import Topology, layered
+from btfsynth.network.network import Topology, layered
 from btfsynth.settings.table import Objective
 from btfsynth.training.parameters import TrainingPlan, TrainParameters
 from btfsynth.training.session import TrainOptions

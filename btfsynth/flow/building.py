@@ -58,9 +58,8 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, evaluate
 from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.netlist.views import statistics
-from btfsynth.network.accuracy import measure
 from btfsynth.network.formats import save_network
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, measure
 from btfsynth.passes.base import PassReport
 from btfsynth.passes.registry import parse_script
 from btfsynth.settings.run_file import RUN_FILE

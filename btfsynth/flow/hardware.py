@@ -15,7 +15,6 @@ from btfsynth.errors import UsageError
 from btfsynth.flow.patterns import require_fit
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
-from btfsynth.network.accuracy import Accuracy, measure
 from btfsynth.network.integers import (
     Rounding,
     Sparsification,
@@ -23,7 +22,7 @@ from btfsynth.network.integers import (
     round_network,
     sparsify,
 )
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import Accuracy, TrainedNetwork, measure
 from btfsynth.settings.table import EXACT, LABELS, SPARSE
 from btfsynth.sim.base import CheckResult
 

@@ -37,9 +37,8 @@ from btfsynth.netlist.simulation import (
     exhaustive_words,
     unpack_bits,
 )
-from btfsynth.network.accuracy import Accuracy, hardware_outputs
 from btfsynth.network.formats import load_network
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import Accuracy, TrainedNetwork, hardware_outputs
 from btfsynth.settings.table import Conflicts, Preserve
 
 

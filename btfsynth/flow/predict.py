@@ -27,9 +27,8 @@ from btfsynth.hdl.manifest import CODE_ROLE, load_manifest
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import read_netlist
-from btfsynth.network.accuracy import label_width
 from btfsynth.network.formats import load_network
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, label_width
 from btfsynth.ports import Port, bit_names, total_width
 
 _LABEL_PORT = re.compile(r"class_number(_[0-9]+)?")

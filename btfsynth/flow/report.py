@@ -21,8 +21,7 @@ from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.manifest import MANIFEST_FILE, Timing
 from btfsynth.lower.lowering import LoweringReport
 from btfsynth.netlist.views import NetlistStatistics
-from btfsynth.network.accuracy import Accuracy
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import Accuracy, TrainedNetwork
 from btfsynth.passes.base import PassReport
 from btfsynth.passes.goal import Goal
 from btfsynth.records import record_or_empty

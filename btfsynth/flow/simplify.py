@@ -25,8 +25,7 @@ from btfsynth.netlist.simulation import (
     valid_words,
 )
 from btfsynth.netlist.views import statistics
-from btfsynth.network.accuracy import hardware_outputs
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, hardware_outputs
 from btfsynth.passes.algebra import Depth
 from btfsynth.passes.base import (
     Ended,

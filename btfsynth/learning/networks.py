@@ -43,8 +43,7 @@ from btfsynth.lower.threshold import ThresholdFunction, pseudo_boolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist
 from btfsynth.netlist.simulation import output_words
-from btfsynth.network.topology import layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, layered
 from btfsynth.ports import Port
 from btfsynth.settings.table import StopRule
 from btfsynth.training.parameters import TrainParameters

@@ -38,7 +38,7 @@ from btfsynth.learning.trees import FringeLearner, TreeLearner
 from btfsynth.lower.class_sums import constant_bits
 from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 from btfsynth.netlist.simulation import evaluate, pack_bits
-from btfsynth.network.accuracy import label_port
+from btfsynth.network.network import label_port
 from btfsynth.workers.executor import Executor
 
 _QUICK_SHARE = 0.4

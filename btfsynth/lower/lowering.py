@@ -26,8 +26,12 @@ from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
 from btfsynth.netlist.netlist import FALSE, Netlist
 from btfsynth.netlist.reference import Reference, care_reference, count_wrong, function_reference
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, unpack_bits
-from btfsynth.network.accuracy import hardware_outputs, label_port, require_comparable
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import (
+    TrainedNetwork,
+    hardware_outputs,
+    label_port,
+    require_comparable,
+)
 from btfsynth.settings.table import Preserve
 
 _TABLE_PAYS = 24

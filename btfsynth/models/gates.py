@@ -31,7 +31,7 @@ from btfsynth.models.record import ImportedModel, Library, class_port
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.functions import build_table
 from btfsynth.netlist.netlist import FALSE, Netlist
-from btfsynth.network.accuracy import label_width
+from btfsynth.network.network import label_width
 from btfsynth.ports import Port
 
 MOST_INPUTS = 6

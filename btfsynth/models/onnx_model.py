@@ -28,9 +28,7 @@ from btfsynth.models.integer_layers import (
 from btfsynth.models.onnx import Flow, Graph, Walk, read_graph, run_node
 from btfsynth.models.readers import ReadOptions
 from btfsynth.models.record import ImportedModel, Library, lowered
-from btfsynth.network.accuracy import hardware_outputs
-from btfsynth.network.topology import layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, hardware_outputs, layered
 from btfsynth.ports import Port
 
 _LARGEST_WEIGHT = 1 << 24

@@ -19,8 +19,7 @@ from btfsynth.errors import DataError, UsageError, VerificationError, plural, sh
 from btfsynth.lower.lowering import lower_network
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import function_reference
-from btfsynth.network.accuracy import hardware_outputs, label_port
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, hardware_outputs, label_port
 from btfsynth.ports import Port
 
 BitFunction = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]

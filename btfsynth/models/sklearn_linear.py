@@ -28,8 +28,7 @@ from btfsynth.models.readers import Reading
 from btfsynth.models.record import ImportedModel, class_port, lowered
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist
-from btfsynth.network.topology import layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, layered
 from btfsynth.ports import Port
 
 _EPS = float(np.finfo(np.float64).eps)

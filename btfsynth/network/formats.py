@@ -59,8 +59,7 @@ from btfsynth.files import (
     write_archive,
     write_text,
 )
-from btfsynth.network.topology import Topology, layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import Topology, TrainedNetwork, layered
 from btfsynth.ports import Port, port_from_values, port_values_of
 
 

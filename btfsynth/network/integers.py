@@ -26,9 +26,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.code import InputCode
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import TopologyError, UsageError
-from btfsynth.network.accuracy import require_comparable
-from btfsynth.network.topology import Topology
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import Topology, TrainedNetwork, require_comparable
 from btfsynth.ports import Port
 from btfsynth.settings.table import MAX_WEIGHT_BITS
 

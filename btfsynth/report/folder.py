@@ -25,7 +25,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.network.formats import load_network
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork
 from btfsynth.records import read_record, sub_record
 from btfsynth.sim.base import load_design
 from btfsynth.training.history import HistoryPoint, parse_history

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from btfsynth.errors import plural
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork
 from btfsynth.training.history import HistoryPoint
 
 

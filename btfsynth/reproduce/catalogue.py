@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from btfsynth.errors import UsageError
-from btfsynth.network.topology import Topology, layered
+from btfsynth.network.network import Topology, layered
 from btfsynth.settings.table import StopRule
 from btfsynth.training.parameters import TrainParameters
 

@@ -30,9 +30,8 @@ from btfsynth.events import Event, TrialProgress
 from btfsynth.lower.lowering import lower_network, make_reference
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
-from btfsynth.network.accuracy import measure
 from btfsynth.network.integers import round_network, sparsify
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, measure
 from btfsynth.plugins import install_command
 from btfsynth.ports import Port
 from btfsynth.reproduce.catalogue import Experiment, Measure, Scale

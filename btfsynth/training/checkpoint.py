@@ -30,8 +30,7 @@ from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.errors import BtfsynthError, DataError, OutputError, shown
 from btfsynth.events import Note, OnEvent
 from btfsynth.files import StrPath, as_path, read_archive, write_archive
-from btfsynth.network.accuracy import measure
-from btfsynth.network.topology import Topology
+from btfsynth.network.network import Topology, measure
 from btfsynth.records import (
     InvalidRecordError,
     between,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.code import require_bits
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.events import TrialEnded
-from btfsynth.network.topology import Topology, layered
+from btfsynth.network.network import Topology, layered
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import TRIAL, StopRule
 from btfsynth.training.history import HistoryPoint

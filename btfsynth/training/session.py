@@ -12,7 +12,7 @@ from btfsynth.dataset.patterns import matched
 from btfsynth.errors import TopologyError, UsageError
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath
-from btfsynth.network.topology import Topology
+from btfsynth.network.network import Topology
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import TRAIN, TRIAL, StopRule
 from btfsynth.training.checkpoint import Checkpoint, Stored, training_fingerprint

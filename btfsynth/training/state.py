@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.network.topology import Topology
+from btfsynth.network.network import Topology
 from btfsynth.training.kernel import GIVEN, HYPERCUBE, ONE_HOT, Problem, State, aligned
 from btfsynth.training.parallel import Share
 from btfsynth.training.vector import LANES

@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import TopologyError, TrainingError, UsageError
 from btfsynth.events import OnEvent, TrialProgress
-from btfsynth.network.accuracy import Accuracy, measure
-from btfsynth.network.topology import Topology, layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import Accuracy, Topology, TrainedNetwork, layered, measure
 from btfsynth.ports import Port
 from btfsynth.settings.table import StopRule
 from btfsynth.training.history import HistoryPoint, next_point

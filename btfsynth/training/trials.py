@@ -13,7 +13,7 @@ from typing import Any, cast
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import TrainingError, plural
 from btfsynth.events import Event, Note, OnEvent
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork
 from btfsynth.training.checkpoint import Checkpoint
 from btfsynth.training.parallel import Ranks
 from btfsynth.training.parameters import StopReason, TrainingPlan, TrialResult

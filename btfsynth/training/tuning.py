@@ -29,7 +29,7 @@ from btfsynth.errors import (
 )
 from btfsynth.events import OnEvent, SettingsTried, ignore
 from btfsynth.files import StrPath, as_path
-from btfsynth.network.topology import layered
+from btfsynth.network.network import layered
 from btfsynth.plugins import install_command
 from btfsynth.records import InvalidRecordError, file_content, real, whole
 from btfsynth.settings.table import TUNE, StopRule

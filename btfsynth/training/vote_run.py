@@ -10,8 +10,7 @@ import numpy as np
 from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.errors import UsageError
 from btfsynth.events import OnEvent
-from btfsynth.network.accuracy import measure
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, measure
 from btfsynth.settings.table import StopRule
 from btfsynth.training.history import HistoryPoint
 from btfsynth.training.parameters import StopReason, TrainParameters, TrialResult

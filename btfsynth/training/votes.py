@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.errors import TrainingError, UsageError
-from btfsynth.network.topology import Topology
+from btfsynth.network.network import Topology
 
 _EXACT_SUMS = 2.0**23
 """Below this single precision holds every whole number."""

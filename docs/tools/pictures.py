@@ -16,7 +16,7 @@ from markupsafe import Markup
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
 from btfsynth.flow.simplify import simplify_network
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork
 from btfsynth.ports import bit_names
 from btfsynth.report.schematic import NIGHT_PAPER, Excerpt, format_svg
 from btfsynth.report.svg import element, layer_maps, number, points_path, training_curve

@@ -26,7 +26,7 @@ from btfsynth.lower.threshold import (
     sparse_weights,
 )
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.settings.table import Preserve
 

@@ -14,8 +14,7 @@ from strategies import networks
 
 from btfsynth.errors import DataError
 from btfsynth.network.formats import load_network, save_network
-from btfsynth.network.topology import layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, layered
 from btfsynth.ports import Port
 
 

@@ -16,7 +16,7 @@ from btfsynth.errors import DataError
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.reference import care_reference, count_wrong
 from btfsynth.netlist.text import format_netlist, parse_netlist
-from btfsynth.network.topology import layered
+from btfsynth.network.network import layered
 from btfsynth.training.session import TrainOptions, plan_for
 
 FULL_ADDER = load("full_adder")

@@ -16,8 +16,7 @@ from btfsynth.lower.lowering import (
     make_reference,
 )
 from btfsynth.netlist.reference import count_wrong
-from btfsynth.network.topology import Topology, layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import Topology, TrainedNetwork, layered
 from btfsynth.ports import Port
 from btfsynth.settings.table import Preserve
 

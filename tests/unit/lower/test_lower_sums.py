@@ -25,8 +25,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, TRUE
 from btfsynth.netlist.reference import function_reference
 from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
-from btfsynth.network.topology import layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, layered
 from btfsynth.ports import Port
 
 WEIGHTS = st.lists(st.integers(1, 40), min_size=1, max_size=7)

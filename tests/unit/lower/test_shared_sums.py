@@ -15,9 +15,7 @@ from btfsynth.lower.threshold import ThresholdFunction, normal_form, pseudo_bool
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.reference import function_reference
 from btfsynth.netlist.simulation import evaluate
-from btfsynth.network.accuracy import hardware_outputs
-from btfsynth.network.topology import layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, hardware_outputs, layered
 from btfsynth.ports import Port
 
 WIDTH = 9

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
-from btfsynth.network.accuracy import measure
-from btfsynth.network.topology import Topology, layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import Topology, TrainedNetwork, layered, measure
 from btfsynth.ports import Port
 
 

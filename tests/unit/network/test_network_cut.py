@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btfsynth.errors import TopologyError
-from btfsynth.network.topology import Topology, layered
-from btfsynth.network.trained import TrainedNetwork, cut_network
+from btfsynth.network.network import Topology, TrainedNetwork, cut_network, layered
 from btfsynth.ports import Port
 
 

@@ -25,8 +25,7 @@ from btfsynth.network.formats import (
     write_network_text,
     write_widths,
 )
-from btfsynth.network.topology import Topology, layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import Topology, TrainedNetwork, layered
 from btfsynth.ports import Port
 
 

@@ -12,10 +12,15 @@ from hypothesis import strategies as st
 from btfsynth.dataset.code import InputCode, code_inputs, coded_ports, parse_code
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.errors import UsageError
-from btfsynth.network.accuracy import hardware_outputs, label_port, require_comparable
 from btfsynth.network.integers import Rounding, round_network
-from btfsynth.network.topology import Topology, layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import (
+    Topology,
+    TrainedNetwork,
+    hardware_outputs,
+    label_port,
+    layered,
+    require_comparable,
+)
 from btfsynth.ports import Port
 
 CODES = ("binary:1", "binary:3", "levels:5", "levels:16", "thermometer:4", "threshold:0.4")

@@ -11,8 +11,7 @@ import pytest
 from btfsynth.dataset.load import load
 from btfsynth.errors import DataError
 from btfsynth.network.formats import is_network, read_network, save_network, write_network_text
-from btfsynth.network.topology import layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, layered
 from btfsynth.ports import Port
 
 NETWORK = TrainedNetwork(

@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.load import load
 from btfsynth.errors import TopologyError, UsageError
-from btfsynth.network.accuracy import measure
 from btfsynth.network.integers import sparsify
-from btfsynth.network.topology import Topology, layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import Topology, TrainedNetwork, layered, measure
 from btfsynth.ports import Port
 from btfsynth.training.session import TrainOptions, train
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from btfsynth.errors import TopologyError
-from btfsynth.network.topology import MAX_EDGES, Topology, layered
+from btfsynth.network.network import MAX_EDGES, Topology, layered
 
 
 def test_sizes_follow_from_the_edges() -> None:

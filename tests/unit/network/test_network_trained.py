@@ -12,8 +12,7 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import DataError, OutputError, TopologyError, UsageError
 from btfsynth.files import archive_bytes
 from btfsynth.network.formats import load_network, save_network
-from btfsynth.network.topology import Topology, layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import Topology, TrainedNetwork, layered
 from btfsynth.ports import Port
 
 IN, OUT = (Port("x", 2),), (Port("y", 2),)

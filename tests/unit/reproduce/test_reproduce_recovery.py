@@ -9,8 +9,7 @@ from btfsynth.dataset.generators import hidden_circuit
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import UsageError
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
-from btfsynth.network.topology import layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, layered
 from btfsynth.reproduce.record import hidden_netlist, recover
 
 SPEC = "random_and_or:2x8,train=120,test=100"

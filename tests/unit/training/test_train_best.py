@@ -11,9 +11,7 @@ import pytest
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import TrainingError
-from btfsynth.network.accuracy import measure
-from btfsynth.network.topology import layered
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork, layered, measure
 from btfsynth.ports import Port
 from btfsynth.settings.table import StopRule
 from btfsynth.training import trainer

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from plain_state import plain_state
 
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
-from btfsynth.network.topology import Topology, layered
+from btfsynth.network.network import Topology, layered
 from btfsynth.ports import Port
 from btfsynth.training.kernel import (
     Tally,
@@ -281,7 +281,7 @@ def test_a_state_that_is_not_finite_stops_at_once():
 @given(trainings(GIVEN_INPUTS))
 def test_count_right_agrees_with_the_reference(training):
     """The kernel's forward pass counts what the float64 reference counts."""
-    from btfsynth.network.trained import TrainedNetwork
+    from btfsynth.network.network import TrainedNetwork
 
     topology, dataset, seed = training
     weights = np.random.default_rng(seed).normal(size=topology.n_edges).astype(np.float32)
@@ -359,7 +359,7 @@ import itertools, zlib
 import numpy as np
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.ports import Port
-from btfsynth.network.topology import layered
+from btfsynth.network.network import layered
 from btfsynth.training.trainer import new_best
 from btfsynth.training.kernel import Tally, run_steps, start_state
 from btfsynth.training.state import make_problem, make_state

@@ -13,7 +13,7 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.errors import OutputError, TopologyError, UsageError
 from btfsynth.events import Note, TrialEnded, TrialProgress
-from btfsynth.network.topology import layered
+from btfsynth.network.network import layered
 from btfsynth.ports import Port
 from btfsynth.settings.table import StopRule
 from btfsynth.training.history import format_history

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
 from btfsynth.errors import TrainingError, UsageError
-from btfsynth.network.trained import TrainedNetwork
+from btfsynth.network.network import TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.training import votes as module
 from btfsynth.training.votes import VoteOptions, Votes, best_votes, cross_fitted, fires, train_votes
