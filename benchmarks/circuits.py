@@ -17,8 +17,7 @@ from circuits import AND_ADDERS, array_multiplier
 from btfsynth.files import make_folder, write_bytes
 from btfsynth.hdl.readers import read_design
 from btfsynth.hdl.writers import WRITERS
-from btfsynth.netlist.reference import function_reference
-from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.netlist.simulation import function_reference, output_words, pack_bits, unpack_bits
 from btfsynth.passes.basic import Detect
 
 _FORMATS = ("aig", "aag", "blif", "bench", "verilog")

@@ -33,7 +33,7 @@ from btfsynth.files import make_folder, write_text
 from btfsynth.hdl.readers import read_design
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference, care_reference, count_wrong
+from btfsynth.netlist.simulation import Reference, care_reference, count_wrong
 from btfsynth.netlist.text import format_netlist, parse_netlist
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.passes.base import run_passes

@@ -23,8 +23,13 @@ from btfsynth.lower.cheapest import diagram_orders, lower_diagram
 from btfsynth.lower.threshold import PseudoBoolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference, count_wrong, function_reference
-from btfsynth.netlist.simulation import exhaustive_words, unpack_bits
+from btfsynth.netlist.simulation import (
+    Reference,
+    count_wrong,
+    exhaustive_words,
+    function_reference,
+    unpack_bits,
+)
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.ports import Port
 

@@ -201,8 +201,8 @@ def _all_entry_points(path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]
 # How to install what this package can do without.
 #
 # The project is in no package index, so that its extras are only known to whoever has its clone. What a
-# message tells to install are therefore the packages themselves, with the versions that the extras ask for: this
-# is right wherever one stands, and whether this package was installed from a clone or from a wheel.
+# message tells to install are therefore the packages themselves, with the versions that the extras ask for:
+# this is right wherever one stands, and whether this package was installed from a clone or from a wheel.
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?([^;()]*)\)?")
 

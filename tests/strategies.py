@@ -9,8 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference, function_reference
-from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.netlist.simulation import (
+    Reference,
+    function_reference,
+    output_words,
+    pack_bits,
+    unpack_bits,
+)
 from btfsynth.network.network import Topology, TrainedNetwork
 from btfsynth.ports import Port
 from btfsynth.settings.table import Preserve

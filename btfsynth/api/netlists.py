@@ -34,12 +34,17 @@ from btfsynth.hdl.design import HardwareOptions
 from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.readers import read_noted
 from btfsynth.hdl.writers import BACKENDS, SOFTWARE, WRITERS, get_writer
-from btfsynth.netlist.formats.tokens import plain_cells
+from btfsynth.netlist.formats.nets import plain_cells
 from btfsynth.netlist.hashing import compact
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist as Graph
-from btfsynth.netlist.reference import Reference, care_reference, count_wrong
-from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, evaluate
+from btfsynth.netlist.simulation import (
+    MAX_EXHAUSTIVE_INPUTS,
+    Reference,
+    care_reference,
+    count_wrong,
+    evaluate,
+)
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.passes.base import Ended, Pass, ScriptResult
 from btfsynth.passes.goal import wanted_goal

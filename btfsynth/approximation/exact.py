@@ -17,8 +17,7 @@ from btfsynth.flow.simplify import optimise
 from btfsynth.lower.starts import table_starts
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist
-from btfsynth.netlist.reference import function_reference
-from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, evaluate
+from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, evaluate, function_reference
 from btfsynth.ports import Port
 from btfsynth.verify.error_proof import MAX_MEASURED_INPUTS
 

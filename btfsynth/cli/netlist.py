@@ -88,7 +88,7 @@ def show_command(
       btfsynth show m3.mig --svg m3.svg
       btfsynth show m3.mig --dot - | dot -Tpdf -o m3.pdf
     """  # noqa: D301
-    from btfsynth.netlist.formats.tokens import plain_cells
+    from btfsynth.netlist.formats.nets import plain_cells
     from btfsynth.report.folder import read_folder
     from btfsynth.report.schematic import Excerpt, find_outputs, format_dot, format_svg
 

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from btfsynth.flow.objectives import InBasis
     from btfsynth.netlist.gates import AnyNetlist
     from btfsynth.netlist.netlist import Netlist
-    from btfsynth.netlist.reference import Reference
+    from btfsynth.netlist.simulation import Reference
     from btfsynth.passes.base import PassReport, ScriptResult
     from btfsynth.passes.goal import Goal
 

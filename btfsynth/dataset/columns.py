@@ -1,8 +1,8 @@
 """Columns of a table as it is: numbers, or words of a few categories, with cells that are missing.
 
 A column is a name with ``(rows,)`` float64: numbers as they are, words as places among the categories, NaN for
-what is missing. Cells come as text (`column_of_cells`) or as Python and NumPy values (`column_of_values`), whole
-tables as arrays and frames (`frame_columns`).
+what is missing. Cells come as text (`column_of_cells`) or as Python and NumPy values (`column_of_values`),
+whole tables as arrays and frames (`frame_columns`).
 """
 
 from __future__ import annotations

@@ -43,8 +43,7 @@ from btfsynth.discovery.supports import find_supports
 from btfsynth.errors import NetlistError, TrainingError, UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist, value_of
-from btfsynth.netlist.reference import care_reference, count_wrong
-from btfsynth.netlist.simulation import pack_bits
+from btfsynth.netlist.simulation import care_reference, count_wrong, pack_bits
 from btfsynth.netlist.text import format_netlist, parse_netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.annealing import Annealing

@@ -25,8 +25,7 @@ from btfsynth.discovery.cascade import (
 from btfsynth.errors import TrainingError
 from btfsynth.events import Growing
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import care_reference
-from btfsynth.netlist.simulation import output_words
+from btfsynth.netlist.simulation import care_reference, output_words
 from btfsynth.ports import bit_names
 
 

@@ -33,8 +33,13 @@ from btfsynth.errors import NetlistError, UsageError
 from btfsynth.lower.lowering import lower_network
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist, value_of
-from btfsynth.netlist.reference import care_reference
-from btfsynth.netlist.simulation import pack_bits, simulate, unpack_bits, valid_words
+from btfsynth.netlist.simulation import (
+    care_reference,
+    pack_bits,
+    simulate,
+    unpack_bits,
+    valid_words,
+)
 from btfsynth.network.network import TrainedNetwork, layered
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port

@@ -18,8 +18,7 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.discovery.expressions import NEW, Cells
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist, value_of
-from btfsynth.netlist.reference import care_reference
-from btfsynth.netlist.simulation import pack_bits, simulate, unpack_bits
+from btfsynth.netlist.simulation import care_reference, pack_bits, simulate, unpack_bits
 from btfsynth.passes.base import run_passes
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port

@@ -37,7 +37,7 @@ from btfsynth.flow.report import is_verified
 from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import care_reference, count_wrong
+from btfsynth.netlist.simulation import care_reference, count_wrong
 from btfsynth.netlist.text import format_netlist, parse_netlist
 from btfsynth.records import file_content, inside, items, read_record, string, whole
 from btfsynth.sim.base import CheckResult

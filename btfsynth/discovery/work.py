@@ -31,7 +31,7 @@ from btfsynth.discovery.stage import steps_within
 from btfsynth.errors import NetlistError, TrainingError, VerificationError
 from btfsynth.flow.simplify import simplify_netlist, simplify_network
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import care_reference, count_wrong
+from btfsynth.netlist.simulation import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist
 from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass

@@ -32,8 +32,7 @@ from btfsynth.exact.table import (
 )
 from btfsynth.files import write_text
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.formats.functions import build_table, mux_gate
-from btfsynth.netlist.forms import FORM_INPUTS
+from btfsynth.netlist.functions import FORM_INPUTS, build_table, mux_gate
 from btfsynth.netlist.gates import AnyNetlist, GateBuilder, GateNetlist, of_netlist
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import value_of

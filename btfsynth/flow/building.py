@@ -53,7 +53,7 @@ from btfsynth.flow.simplify import lowered_script, simplify_network
 from btfsynth.hdl.design import HardwareOptions, Origin, write_design
 from btfsynth.hdl.manifest import MANIFEST_FILE, Manifest
 from btfsynth.hdl.vectors import VectorTable
-from btfsynth.netlist.formats.tokens import plain_cells
+from btfsynth.netlist.formats.nets import plain_cells
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, evaluate
 from btfsynth.netlist.text import format_netlist, read_netlist

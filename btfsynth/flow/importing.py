@@ -24,11 +24,11 @@ from btfsynth.flow.simplify import optimise
 from btfsynth.hdl.design import HardwareOptions, Origin, write_design
 from btfsynth.models.record import Comparison, ImportedModel, compare_borders, compare_rows
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import function_reference
 from btfsynth.netlist.simulation import (
     MAX_EXHAUSTIVE_INPUTS,
     evaluate,
     exhaustive_words,
+    function_reference,
     unpack_bits,
 )
 from btfsynth.netlist.text import format_netlist

@@ -18,8 +18,7 @@ from btfsynth.flow.simplify import optimise, proves_equal, script_steps
 from btfsynth.fpga.lut_mapper import map_luts
 from btfsynth.netlist.gates import GateNetlist, of_netlist
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference, function_reference
-from btfsynth.netlist.simulation import evaluate
+from btfsynth.netlist.simulation import Reference, evaluate, function_reference
 from btfsynth.passes.base import Ended, Pass, ScriptResult
 from btfsynth.passes.gate_search import GateEffort, find_smallest, find_swept
 from btfsynth.passes.goal import Goal

@@ -16,11 +16,14 @@ from btfsynth.events import OnEvent, PassProgress
 from btfsynth.flow.patterns import fitted
 from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference, care_reference, count_wrong, function_reference
 from btfsynth.netlist.simulation import (
     MAX_EXHAUSTIVE_INPUTS,
+    Reference,
+    care_reference,
+    count_wrong,
     evaluate,
     exhaustive_words,
+    function_reference,
     output_words,
     valid_words,
 )

@@ -91,7 +91,7 @@ def _mig(netlist: Netlist, _: HdlNames, __: Mapping[str, str]) -> str:
 def _verilog(netlist: AnyNetlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
     from btfsynth.hdl.module import HardwareModule
     from btfsynth.hdl.verilog.emit import emit_gates, emit_plain_verilog
-    from btfsynth.netlist.formats.tokens import plain_cells
+    from btfsynth.netlist.formats.nets import plain_cells
     from btfsynth.netlist.gates import GateNetlist
 
     if isinstance(netlist, GateNetlist):

@@ -24,8 +24,14 @@ from btfsynth.lower.shared_sums import WIDE, SharedAdders
 from btfsynth.lower.threshold import pseudo_boolean, reduce_exactly
 from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
 from btfsynth.netlist.netlist import FALSE, Netlist
-from btfsynth.netlist.reference import Reference, care_reference, count_wrong, function_reference
-from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, unpack_bits
+from btfsynth.netlist.simulation import (
+    MAX_EXHAUSTIVE_INPUTS,
+    Reference,
+    care_reference,
+    count_wrong,
+    function_reference,
+    unpack_bits,
+)
 from btfsynth.network.network import (
     TrainedNetwork,
     hardware_outputs,

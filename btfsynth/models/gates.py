@@ -29,7 +29,7 @@ from btfsynth.lower.class_sums import place_of_largest
 from btfsynth.models.readers import ReadOptions
 from btfsynth.models.record import ImportedModel, Library, class_port
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.formats.functions import build_table
+from btfsynth.netlist.functions import build_table
 from btfsynth.netlist.netlist import FALSE, Netlist
 from btfsynth.network.network import label_width
 from btfsynth.ports import Port

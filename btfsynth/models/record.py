@@ -18,7 +18,7 @@ from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import DataError, UsageError, VerificationError, plural, shown
 from btfsynth.lower.lowering import lower_network
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import function_reference
+from btfsynth.netlist.simulation import function_reference
 from btfsynth.network.network import TrainedNetwork, hardware_outputs, label_port
 from btfsynth.ports import Port
 

@@ -1,4 +1,8 @@
-"""The graph of a network: which node feeds which neuron."""
+"""Networks: their graph, their weights, and what they get right.
+
+`Topology` says which node feeds which neuron, a `TrainedNetwork` has the weights and is evaluated; `measure`
+counts bits, whole patterns and class labels that are right.
+"""
 
 from __future__ import annotations
 
@@ -158,7 +162,7 @@ def layered(widths: Sequence[int], skip: bool = False) -> Topology:
     )
 
 
-# A trained network: a topology and its weights, evaluated and cut at a layer.
+# A topology and its weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,7 +317,7 @@ def cut_network(
     return first, second
 
 
-# What a network gets right: bits, whole patterns and class labels, and labels as hardware has them.
+# What a network gets right, and labels as hardware has them
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from btfsynth.netlist.hashing import (
 )
 from btfsynth.netlist.kernels import NONE
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.simulation import Reference
 from btfsynth.netlist.views import heights, node_levels, size_order, statistics
 from btfsynth.passes.goal import best_so_far, keep, require_options
 

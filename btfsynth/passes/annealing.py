@@ -28,7 +28,7 @@ from btfsynth.netlist.kernels import (
     retain,
 )
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.simulation import Reference
 from btfsynth.netlist.text import format_netlist
 from btfsynth.netlist.views import order_cells, size_order
 from btfsynth.passes.goal import keep, require_options

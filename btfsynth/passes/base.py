@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference, count_wrong
+from btfsynth.netlist.simulation import Reference, count_wrong
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.passes.algebra import Depth
 from btfsynth.passes.basic import Inverters

@@ -20,13 +20,12 @@ import numpy as np
 from btfsynth.errors import NetlistError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.cuts import find_cuts
-from btfsynth.netlist.forms import FORM_CELLS, FORM_INPUTS, small_forms
+from btfsynth.netlist.functions import FORM_CELLS, FORM_INPUTS, small_forms
 from btfsynth.netlist.hashing import compact, folded, normal, rebuild, rebuild_from, slot_of
 from btfsynth.netlist.kernels import NONE, drop, hold, resolve, value_of
 from btfsynth.netlist.netlist import TRUE, Netlist
 from btfsynth.netlist.netlist import value_of as literal_of
-from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.simulation import simulate, valid_words
+from btfsynth.netlist.simulation import Reference, simulate, valid_words
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.goal import keep, require_options
 

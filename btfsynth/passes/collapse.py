@@ -19,9 +19,9 @@ from btfsynth.lower.starts import table_starts
 from btfsynth.netlist.gates import of_netlist
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference
 from btfsynth.netlist.simulation import (
     MAX_EXHAUSTIVE_INPUTS,
+    Reference,
     exhaustive_words,
     output_words,
     unpack_bits,

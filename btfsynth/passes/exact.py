@@ -14,8 +14,7 @@ from btfsynth.errors import NetlistError
 from btfsynth.exact.synthesis import Limits, exact_netlist
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist, majority_of, value_of
-from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.simulation import simulate, simulate_cells, unpack_bits
+from btfsynth.netlist.simulation import Reference, simulate, simulate_cells, unpack_bits
 from btfsynth.netlist.views import count_references, list_users
 from btfsynth.passes.goal import keep, require_options
 

@@ -20,7 +20,7 @@ from btfsynth.errors import PassError
 from btfsynth.netlist.hashing import rebuild_from
 from btfsynth.netlist.kernels import next_below, random_state
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.simulation import Reference
 from btfsynth.passes.goal import keep, require_options
 from btfsynth.passes.guided_state import (
     COUNT,

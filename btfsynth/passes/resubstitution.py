@@ -34,7 +34,7 @@ from btfsynth.netlist.kernels import (
     release,
 )
 from btfsynth.netlist.netlist import TRUE, Netlist, value_of
-from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.simulation import Reference
 from btfsynth.netlist.views import order_cells, size_order, topological_order
 from btfsynth.passes.goal import best_so_far, keep, require_options
 from btfsynth.passes.replacement import Search, State, find_replacement

@@ -27,8 +27,7 @@ from btfsynth.netlist.cuts import Cuts, begin_cuts, cuts_of_cell, table_maps
 from btfsynth.netlist.hashing import majority, new_graph, rebuild, roll_back, sorted_by_level
 from btfsynth.netlist.kernels import complement_mask, majority_of, value_of, variable_word
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.simulation import simulate
+from btfsynth.netlist.simulation import Reference, simulate
 from btfsynth.passes.cones import DIFFERENT, EQUAL, UNDECIDED, ConeSolver, compare_cones, new_cones
 from btfsynth.passes.goal import keep, require_options
 

@@ -18,7 +18,7 @@ from typing import Any
 from btfsynth.dataset.tasks import parse_task
 from btfsynth.fpga.lut_mapper import map_luts
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import care_reference, count_wrong
+from btfsynth.netlist.simulation import care_reference, count_wrong
 from btfsynth.netlist.text import read_netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.report.schematic import Excerpt, format_svg

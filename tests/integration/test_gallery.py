@@ -17,7 +17,7 @@ import pytest
 
 from btfsynth.dataset.load import load
 from btfsynth.dataset.tasks import TASKS
-from btfsynth.netlist.reference import care_reference, count_wrong
+from btfsynth.netlist.simulation import care_reference, count_wrong
 from btfsynth.netlist.text import read_netlist
 from btfsynth.netlist.views import statistics
 

@@ -14,7 +14,7 @@ from strategies import complete_reference, netlists, netlists_with_references
 from btfsynth.netlist.hashing import rebuild_from
 from btfsynth.netlist.kernels import random_state
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.simulation import Reference
 from btfsynth.netlist.views import size_order, statistics
 from btfsynth.passes.algebra import Algebra, Depth
 from btfsynth.passes.base import Pass, run_script

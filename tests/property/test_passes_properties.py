@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from strategies import complete_reference, netlists, netlists_with_references
 
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference
-from btfsynth.netlist.simulation import unpack_bits
+from btfsynth.netlist.simulation import Reference, unpack_bits
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass, run_passes

@@ -11,7 +11,7 @@ import pytest
 from circuits import array_multiplier
 
 from btfsynth.flow.simplify import _prover
-from btfsynth.netlist.reference import function_reference
+from btfsynth.netlist.simulation import function_reference
 from btfsynth.passes.base import run_passes
 from btfsynth.passes.registry import parse_script
 from btfsynth.time_box import TimeUp, time_box

@@ -17,7 +17,7 @@ from btfsynth.hdl.module import (
     port_bits,
 )
 from btfsynth.hdl.templates import render
-from btfsynth.netlist.formats.tokens import net_prefix
+from btfsynth.netlist.formats.nets import net_prefix
 from btfsynth.netlist.gates import GateNetlist, read_cells
 from btfsynth.netlist.identifiers import HdlNames, cell_names, printable
 from btfsynth.netlist.netlist import TRUE, read_literals

@@ -24,8 +24,8 @@ from btfsynth.hdl.verilog.expressions import Expressions
 from btfsynth.hdl.verilog.grammar import GATE_PRIMITIVES, Defparam, ast
 from btfsynth.hdl.verilog.wiring import Scope, Wiring
 from btfsynth.hdl.verilog.words import describe, parse_verilog, plain
+from btfsynth.netlist import functions
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.formats import functions
 from btfsynth.netlist.formats.nets import Design, Make, topological_order, unused_names
 from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 from btfsynth.ports import Port, bit_names, group_ports

@@ -18,8 +18,13 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import DataError, SequentialError, plural
-from btfsynth.netlist.formats.nets import Design, topological_order, unused_names
-from btfsynth.netlist.formats.tokens import plain_cells, token_names
+from btfsynth.netlist.formats.nets import (
+    Design,
+    plain_cells,
+    token_names,
+    topological_order,
+    unused_names,
+)
 from btfsynth.netlist.identifiers import HdlNames, printable
 from btfsynth.netlist.netlist import FALSE, TRUE, Netlist, value_of
 from btfsynth.ports import Port, bit_names, group_columns, pin_order

@@ -20,16 +20,18 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
-from btfsynth.netlist.formats import functions as gates
-from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH, table_gate
-from btfsynth.netlist.formats.nets import Design, Make, NetTable
-from btfsynth.netlist.formats.tokens import (
+from btfsynth.netlist import functions as gates
+from btfsynth.netlist.formats.nets import (
+    Design,
+    Make,
+    NetTable,
     comments,
     net_names,
     net_prefix,
     plain_cells,
     token_names,
 )
+from btfsynth.netlist.functions import MAX_TABLE_WIDTH, table_gate
 from btfsynth.netlist.gates import AnyNetlist, read_cells
 from btfsynth.netlist.identifiers import HdlNames, printable
 from btfsynth.netlist.netlist import FALSE, TRUE

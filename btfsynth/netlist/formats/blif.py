@@ -14,9 +14,17 @@ from dataclasses import dataclass, field
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import plural
 from btfsynth.netlist.formats.cells import NEXT, cell_names, library_cell, needed_functions
-from btfsynth.netlist.formats.functions import build_cover, table_gate
-from btfsynth.netlist.formats.nets import Design, Make, NetTable
-from btfsynth.netlist.formats.tokens import comments, net_names, plain_cells, token_names, wrapped
+from btfsynth.netlist.formats.nets import (
+    Design,
+    Make,
+    NetTable,
+    comments,
+    net_names,
+    plain_cells,
+    token_names,
+    wrapped,
+)
+from btfsynth.netlist.functions import build_cover, table_gate
 from btfsynth.netlist.gates import AnyNetlist, read_cells
 from btfsynth.netlist.identifiers import HdlNames
 from btfsynth.netlist.netlist import FALSE, TRUE

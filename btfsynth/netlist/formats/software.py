@@ -16,7 +16,7 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.formats import format_by_name
 from btfsynth.dataset.vectors import MAX_TABLE_INPUTS, counting_inputs
 from btfsynth.errors import UsageError, plural
-from btfsynth.netlist.formats.tokens import plain_cells, token_names
+from btfsynth.netlist.formats.nets import plain_cells, token_names
 from btfsynth.netlist.gates import AnyNetlist, gate_output_words, read_cells
 from btfsynth.netlist.identifiers import HdlNames, cell_names, legal_names, printable
 from btfsynth.netlist.netlist import TRUE

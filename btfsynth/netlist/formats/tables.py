@@ -15,14 +15,14 @@ from btfsynth.dataset.formats.pla import DONT_CARE, OFF, ON, PlaFile, parse_pla
 from btfsynth.dataset.patterns import contradiction
 from btfsynth.dataset.vectors import FREE
 from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
-from btfsynth.netlist.formats.functions import (
+from btfsynth.netlist.formats.nets import Design
+from btfsynth.netlist.functions import (
     MAX_TABLE_WIDTH,
     and_gate,
     build_cover,
     build_table,
     or_gate,
 )
-from btfsynth.netlist.formats.nets import Design
 from btfsynth.netlist.netlist import FALSE, Netlist
 from btfsynth.ports import Port, bit_names, group_columns
 

@@ -11,12 +11,18 @@ import numpy as np
 
 from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import SequentialError
+from btfsynth.netlist import functions as gates
 from btfsynth.netlist.builder import lower_table
-from btfsynth.netlist.formats import functions as gates
 from btfsynth.netlist.formats.cells import library_cell, needed_functions
-from btfsynth.netlist.formats.functions import MAX_TABLE_WIDTH, table_gate
-from btfsynth.netlist.formats.nets import Design, Make, NetTable
-from btfsynth.netlist.formats.tokens import net_prefix, plain_cells, token_names
+from btfsynth.netlist.formats.nets import (
+    Design,
+    Make,
+    NetTable,
+    net_prefix,
+    plain_cells,
+    token_names,
+)
+from btfsynth.netlist.functions import MAX_TABLE_WIDTH, table_gate
 from btfsynth.netlist.gates import AnyNetlist, read_cells
 from btfsynth.netlist.identifiers import HdlNames, cell_prefix
 from btfsynth.netlist.netlist import FALSE, TRUE, Netlist

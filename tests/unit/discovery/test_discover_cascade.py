@@ -31,7 +31,7 @@ from btfsynth.discovery.stage import copy_cells, steps_within
 from btfsynth.errors import TrainingError, UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import value_of
-from btfsynth.netlist.reference import care_reference, count_wrong
+from btfsynth.netlist.simulation import care_reference, count_wrong
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port

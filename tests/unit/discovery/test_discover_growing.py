@@ -21,7 +21,7 @@ from btfsynth.discovery.record import parse_record
 from btfsynth.discovery.search import DiscoverOptions, discover
 from btfsynth.discovery.work import polish
 from btfsynth.events import SearchStatus
-from btfsynth.netlist.reference import care_reference, count_wrong
+from btfsynth.netlist.simulation import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist, read_netlist
 from btfsynth.ports import Port
 from btfsynth.workers.executor import Finished

@@ -14,7 +14,7 @@ from btfsynth.discovery.record import canonical_netlist, parse_record
 from btfsynth.discovery.work import polish, run_trial
 from btfsynth.errors import DataError
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import care_reference, count_wrong
+from btfsynth.netlist.simulation import care_reference, count_wrong
 from btfsynth.netlist.text import format_netlist, parse_netlist
 from btfsynth.network.network import layered
 from btfsynth.training.session import TrainOptions, plan_for

@@ -18,7 +18,7 @@ from btfsynth.discovery.search import DiscoverOptions, discover
 from btfsynth.discovery.store import certify
 from btfsynth.errors import DataError, UsageError, VerificationError
 from btfsynth.events import Event, Note
-from btfsynth.netlist.reference import care_reference, count_wrong
+from btfsynth.netlist.simulation import care_reference, count_wrong
 from btfsynth.netlist.text import read_netlist
 from btfsynth.settings.table import Objective
 from btfsynth.training.session import TrainOptions

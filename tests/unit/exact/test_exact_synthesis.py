@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from btfsynth.errors import NetlistError
 from btfsynth.exact.synthesis import ExactResult, Limits, exact_netlist
-from btfsynth.netlist.forms import small_forms
+from btfsynth.netlist.functions import small_forms
 from btfsynth.netlist.views import statistics
 
 FULL_ADDER = [0x96, 0xE8]

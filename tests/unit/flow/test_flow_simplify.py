@@ -14,7 +14,7 @@ from btfsynth.flow import simplify
 from btfsynth.flow.simplify import default_script, lowered_script, optimise, proves_equal
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist
-from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.simulation import Reference
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.basic import Strash
 from btfsynth.passes.goal import Goal

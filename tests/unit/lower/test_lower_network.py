@@ -15,7 +15,7 @@ from btfsynth.lower.lowering import (
     lower_network,
     make_reference,
 )
-from btfsynth.netlist.reference import count_wrong
+from btfsynth.netlist.simulation import count_wrong
 from btfsynth.network.network import Topology, TrainedNetwork, layered
 from btfsynth.ports import Port
 from btfsynth.settings.table import Preserve

@@ -23,8 +23,13 @@ from btfsynth.lower.class_sums import (
 from btfsynth.lower.lowering import lower_network
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, TRUE
-from btfsynth.netlist.reference import function_reference
-from btfsynth.netlist.simulation import exhaustive_words, output_words, pack_bits, unpack_bits
+from btfsynth.netlist.simulation import (
+    exhaustive_words,
+    function_reference,
+    output_words,
+    pack_bits,
+    unpack_bits,
+)
 from btfsynth.network.network import TrainedNetwork, layered
 from btfsynth.ports import Port
 

@@ -13,8 +13,7 @@ from btfsynth.lower.lowering import lower_network
 from btfsynth.lower.shared_sums import SharedAdders, add_factored
 from btfsynth.lower.threshold import ThresholdFunction, normal_form, pseudo_boolean
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.reference import function_reference
-from btfsynth.netlist.simulation import evaluate
+from btfsynth.netlist.simulation import evaluate, function_reference
 from btfsynth.network.network import TrainedNetwork, hardware_outputs, layered
 from btfsynth.ports import Port
 

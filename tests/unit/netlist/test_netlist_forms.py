@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from btfsynth.netlist.forms import small_forms
+from btfsynth.netlist.functions import small_forms
 
 
 def evaluate(cells, output):

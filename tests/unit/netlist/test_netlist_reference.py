@@ -7,8 +7,7 @@ import pytest
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import care_reference, count_wrong, function_reference
-from btfsynth.netlist.simulation import unpack_bits
+from btfsynth.netlist.simulation import care_reference, count_wrong, function_reference, unpack_bits
 from btfsynth.ports import Port
 from btfsynth.settings.table import Preserve
 

@@ -13,7 +13,7 @@ from strategies import complete_reference, netlists, netlists_with_references
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import count_wrong
+from btfsynth.netlist.simulation import count_wrong
 from btfsynth.passes.collapse import Collapse
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port

@@ -8,8 +8,7 @@ from functools import partial
 import numba
 from circuits import array_multiplier
 
-from btfsynth.netlist.reference import function_reference
-from btfsynth.netlist.simulation import evaluate
+from btfsynth.netlist.simulation import evaluate, function_reference
 from btfsynth.passes.base import run_pass
 from btfsynth.passes.compile_clock import compile_clock
 

@@ -9,7 +9,7 @@ from strategies import complete_reference, netlists
 
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import rebuild
-from btfsynth.netlist.reference import count_wrong
+from btfsynth.netlist.simulation import count_wrong
 from btfsynth.passes.basic import Detect
 from btfsynth.passes.sat_sweep import equal_over_cuts
 from btfsynth.ports import Port

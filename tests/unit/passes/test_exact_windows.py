@@ -13,8 +13,15 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference, care_reference, count_wrong, function_reference
-from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.netlist.simulation import (
+    Reference,
+    care_reference,
+    count_wrong,
+    function_reference,
+    output_words,
+    pack_bits,
+    unpack_bits,
+)
 from btfsynth.passes.exact import Exact
 from btfsynth.passes.registry import parse_script
 from btfsynth.ports import Port

@@ -12,11 +12,10 @@ from strategies import netlists
 
 from btfsynth.exact.table import load_table, npn_classes
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.formats.functions import build_table, xor_gate
+from btfsynth.netlist.functions import build_table, xor_gate
 from btfsynth.netlist.gates import gate_output_words, of_netlist
 from btfsynth.netlist.kernels import random_state
-from btfsynth.netlist.reference import function_reference
-from btfsynth.netlist.simulation import exhaustive_words, output_words
+from btfsynth.netlist.simulation import exhaustive_words, function_reference, output_words
 from btfsynth.passes.collapse import Detour
 from btfsynth.passes.gate_resub import find_windows, resubstituted, windowed
 from btfsynth.passes.gate_search import GateEffort, find_smallest, rewritten

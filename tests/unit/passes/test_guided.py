@@ -15,9 +15,11 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.kernels import random_state
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference, count_wrong, function_reference
 from btfsynth.netlist.simulation import (
+    Reference,
+    count_wrong,
     exhaustive_words,
+    function_reference,
     output_words,
     pack_bits,
     simulate,

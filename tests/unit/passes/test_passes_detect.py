@@ -11,8 +11,13 @@ from strategies import complete_reference, netlists
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import count_wrong, function_reference
-from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.netlist.simulation import (
+    count_wrong,
+    function_reference,
+    output_words,
+    pack_bits,
+    unpack_bits,
+)
 from btfsynth.passes.base import run_pass
 from btfsynth.passes.basic import Detect
 from btfsynth.passes.registry import parse_script

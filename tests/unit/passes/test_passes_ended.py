@@ -14,7 +14,7 @@ from circuits import array_multiplier
 from btfsynth.flow.simplify import netlist_reference, optimise
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference, count_wrong
+from btfsynth.netlist.simulation import Reference, count_wrong
 from btfsynth.passes.base import Ended, run_script
 from btfsynth.passes.basic import Strash
 from btfsynth.passes.goal import keep

@@ -14,8 +14,14 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference, care_reference, count_wrong
-from btfsynth.netlist.simulation import output_words, pack_bits, valid_words
+from btfsynth.netlist.simulation import (
+    Reference,
+    care_reference,
+    count_wrong,
+    output_words,
+    pack_bits,
+    valid_words,
+)
 from btfsynth.netlist.text import format_netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import Pass

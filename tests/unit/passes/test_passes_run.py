@@ -17,7 +17,7 @@ from btfsynth.cli.main import cli
 from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference
+from btfsynth.netlist.simulation import Reference
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.base import PassReport, run_pass, run_passes, run_script
 from btfsynth.passes.basic import FunctionalHash, Inverters, Strash, Sweep

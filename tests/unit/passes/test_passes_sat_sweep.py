@@ -14,8 +14,14 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import graph_of, rebuild, sorted_by_level
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference, function_reference
-from btfsynth.netlist.simulation import output_words, pack_bits, simulate, unpack_bits
+from btfsynth.netlist.simulation import (
+    Reference,
+    function_reference,
+    output_words,
+    pack_bits,
+    simulate,
+    unpack_bits,
+)
 from btfsynth.netlist.views import statistics
 from btfsynth.passes import sat_sweep
 from btfsynth.passes.cones import ConeSolver

@@ -13,8 +13,13 @@ from strategies import complete_reference, netlists
 
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.netlist.reference import Reference, function_reference
-from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
+from btfsynth.netlist.simulation import (
+    Reference,
+    function_reference,
+    output_words,
+    pack_bits,
+    unpack_bits,
+)
 from btfsynth.passes.resubstitution import Resubstitution
 from btfsynth.ports import Port
 

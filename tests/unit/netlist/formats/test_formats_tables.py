@@ -12,8 +12,8 @@ from btfsynth.errors import DataError
 from btfsynth.hdl.readers import READERS, find_reader, read_design
 from btfsynth.hdl.writers import WRITERS
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.formats.functions import build_function
 from btfsynth.netlist.formats.tables import parse_pla_design, parse_truth_design
+from btfsynth.netlist.functions import build_function
 from btfsynth.netlist.simulation import exhaustive_words, output_words
 from btfsynth.ports import Port
 
