@@ -17,8 +17,7 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.lower.adder import add_columns
-from btfsynth.lower.shared_sums import SharedAdders, add_factored
+from btfsynth.lower.adder import SharedAdders, add_columns, add_factored
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, TRUE
 

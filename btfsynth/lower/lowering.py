@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import NetlistError, UsageError
-from btfsynth.lower.adder import lower_counter
+from btfsynth.lower.adder import WIDE, SharedAdders, lower_counter
 from btfsynth.lower.cheapest import Candidate, cheapest_form, make, take_back, with_least_weights
 from btfsynth.lower.class_sums import ClassNeuron, lower_class_sums
 from btfsynth.lower.on_vectors import NeuronOnVectors, SignalValues, lower_on_vectors
-from btfsynth.lower.shared_sums import WIDE, SharedAdders
 from btfsynth.lower.threshold import pseudo_boolean, reduce_exactly
 from btfsynth.netlist.builder import NetlistBuilder, lower_table, make_table
 from btfsynth.netlist.netlist import FALSE, Netlist

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfsynth.lower.adder import add_columns, lower_counter
+from btfsynth.lower.adder import SharedAdders, add_columns, add_factored, lower_counter
 from btfsynth.lower.lowering import lower_network
-from btfsynth.lower.shared_sums import SharedAdders, add_factored
 from btfsynth.lower.threshold import ThresholdFunction, normal_form, pseudo_boolean
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.simulation import evaluate, function_reference
