@@ -15,8 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from circuits import AND_ADDERS, array_multiplier
 
 from btfsynth.files import make_folder, write_bytes
-from btfsynth.hdl.readers import read_design
-from btfsynth.hdl.writers import WRITERS
+from btfsynth.hdl.formats import WRITERS, read_design
 from btfsynth.netlist.simulation import function_reference, output_words, pack_bits, unpack_bits
 from btfsynth.passes.basic import Detect
 

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from btfsynth.flow.simplify import optimise
-from btfsynth.hdl.readers import read_design
+from btfsynth.hdl.formats import read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, output_words
 from btfsynth.netlist.views import statistics

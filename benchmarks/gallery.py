@@ -30,7 +30,7 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
 from btfsynth.errors import BtfsynthError, UsageError
 from btfsynth.files import make_folder, write_text
-from btfsynth.hdl.readers import read_design
+from btfsynth.hdl.formats import read_design
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import Reference, care_reference, count_wrong

@@ -32,7 +32,7 @@ from onnx import TensorProto, helper, numpy_helper, save
 from btfsynth.flow.importing import compared
 from btfsynth.flow.simplify import optimise, proves_equal
 from btfsynth.fpga.lut_mapper import map_luts
-from btfsynth.hdl.writers import get_writer
+from btfsynth.hdl.formats import get_writer
 from btfsynth.models.gates import GateNetwork, Score, gate_table, imported_gates
 from btfsynth.models.onnx_model import read_onnx
 from btfsynth.models.readers import ReadOptions

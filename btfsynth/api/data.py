@@ -449,7 +449,7 @@ def _load(
 
 
 def _is_netlist(path: StrPath) -> bool:
-    from btfsynth.hdl.readers import READERS
+    from btfsynth.hdl.formats import READERS
 
     suffix = as_path(path).suffix.lower()
     endings = {ending for reader in READERS.values() for ending in reader.endings}

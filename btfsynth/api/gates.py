@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from btfsynth.api.netlists import Netlist, prove
 from btfsynth.api.show import Equivalence, Ported, Table
 from btfsynth.files import StrPath, as_path, write_bytes
-from btfsynth.hdl.writers import WRITERS, get_writer
+from btfsynth.hdl.formats import WRITERS, get_writer
 from btfsynth.netlist.gates import GateNetlist as Graph
 
 if TYPE_CHECKING:

@@ -31,9 +31,8 @@ from btfsynth.files import StrPath, as_path, write_bytes
 from btfsynth.flow.patterns import Targets, count_targets, fitted
 from btfsynth.flow.simplify import open_reference, optimise
 from btfsynth.hdl.design import HardwareOptions
+from btfsynth.hdl.formats import BACKENDS, SOFTWARE, WRITERS, get_writer, read_noted
 from btfsynth.hdl.module import HardwareModule
-from btfsynth.hdl.readers import read_noted
-from btfsynth.hdl.writers import BACKENDS, SOFTWARE, WRITERS, get_writer
 from btfsynth.netlist.formats.nets import plain_cells
 from btfsynth.netlist.hashing import compact
 from btfsynth.netlist.identifiers import legal_names

@@ -418,7 +418,7 @@ def named(record: N, name: str | None) -> N:
 
 def load_design(path: Path, comb: bool) -> Design:
     """Read a netlist; print its notes to standard error."""
-    from btfsynth.hdl.readers import read_noted
+    from btfsynth.hdl.formats import read_noted
 
     design = read_noted(path, comb)
     for note in design.notes:

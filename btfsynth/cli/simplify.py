@@ -126,7 +126,7 @@ def simplify_command(
       btfsynth simplify m3.mig -o m3_xag.blif --basis xag
       btfsynth simplify m3.mig -o smaller.mig --passes 'resub --patience 2000 --seed 7'
     """  # noqa: D301
-    from btfsynth.hdl.writers import get_writer
+    from btfsynth.hdl.formats import get_writer
     from btfsynth.passes.base import Ended
     from btfsynth.passes.goal import wanted_goal
     from btfsynth.passes.registry import parse_script
@@ -308,7 +308,7 @@ class _Work:
         return netlist if self.made is None else self.made.gates.expanded()
 
     def write(self, netlist: AnyNetlist, path: Path) -> tuple[str, ...]:
-        from btfsynth.hdl.writers import get_writer
+        from btfsynth.hdl.formats import get_writer
 
         content, notices = get_writer(path).content(netlist)
         write_bytes(path, content)

@@ -13,6 +13,7 @@ from btfsynth.dataset.table_code import Scalar, TableCode, plain_class
 from btfsynth.errors import DataError, OutputError, UsageError
 from btfsynth.files import StrPath, as_path, write_bytes, write_text
 from btfsynth.hdl.backends import emit_amaranth_stream, renumbered
+from btfsynth.hdl.formats import BACKENDS, WRITERS
 from btfsynth.hdl.manifest import (
     CELL_LIBRARY,
     CODE_ROLE,
@@ -31,7 +32,6 @@ from btfsynth.hdl.vectors import (
     emit_vhdl_testbench,
 )
 from btfsynth.hdl.verilog.emit import emit_cell_library, emit_verilog_cells
-from btfsynth.hdl.writers import BACKENDS, WRITERS
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.views import statistics

@@ -412,7 +412,7 @@ HARDWARE = table(
     ),
     Setting(
         "formats",
-        Names("btfsynth.hdl.writers:folder_formats", "F[,F...]"),
+        Names("btfsynth.hdl.formats:folder_formats", "F[,F...]"),
         "Netlist files to add: {names}; repeatable.",
         (),
         option="--format",

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from btfsynth.errors import BtfsynthError, DataError, ToolTimeoutError, UsageError, plural, shown
 from btfsynth.files import StrPath, as_path
+from btfsynth.hdl.formats import WRITERS, folder_formats
 from btfsynth.hdl.manifest import Manifest
-from btfsynth.hdl.writers import WRITERS, folder_formats
 from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, pack_bits
 from btfsynth.netlist.views import statistics

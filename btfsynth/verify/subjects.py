@@ -20,8 +20,8 @@ from btfsynth.dataset.patterns import group_rows
 from btfsynth.dataset.tasks import is_task_spec
 from btfsynth.errors import DataError, ToolTimeoutError, UsageError
 from btfsynth.files import StrPath, as_path
+from btfsynth.hdl.formats import READERS, find_reader, read_noted
 from btfsynth.hdl.manifest import CONTROL_NAMES, Manifest, load_manifest
-from btfsynth.hdl.readers import READERS, find_reader, read_noted
 from btfsynth.hdl.verilog.read import read_verilog_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate

@@ -14,7 +14,7 @@ from pathlib import Path
 from btfsynth.dataset.formats.base import read_source
 from btfsynth.errors import DataError, MissingToolError
 from btfsynth.files import StrPath, as_path, write_text
-from btfsynth.hdl.readers import read_design
+from btfsynth.hdl.formats import read_design
 from btfsynth.hdl.yosys import find_yosys
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port

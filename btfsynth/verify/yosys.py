@@ -19,8 +19,8 @@ from pathlib import Path
 
 from btfsynth.errors import DataError, ToolTimeoutError
 from btfsynth.files import StrPath, as_path, write_text
+from btfsynth.hdl.formats import read_design
 from btfsynth.hdl.manifest import Manifest
-from btfsynth.hdl.readers import read_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.hdl.yosys import Yosys
 from btfsynth.netlist.formats.blif import emit_blif

@@ -6,7 +6,7 @@ import pytest
 from circuits import AND_ADDERS, array_multiplier
 
 import btfsynth as btf
-from btfsynth.hdl.writers import get_writer
+from btfsynth.hdl.formats import get_writer
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.gates import of_netlist
 from btfsynth.ports import Port

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from circuits import array_multiplier
 
-from btfsynth.hdl.writers import folder_formats
+from btfsynth.hdl.formats import folder_formats
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist

@@ -22,7 +22,7 @@ def built(tmp_path_factory) -> Path:
     from btfsynth.dataset.load import load
     from btfsynth.flow.building import build
     from btfsynth.flow.report import BuildOptions
-    from btfsynth.hdl.writers import WRITERS
+    from btfsynth.hdl.formats import WRITERS
     from btfsynth.netlist.text import read_netlist
 
     folder = tmp_path_factory.mktemp("built")

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from circuits import AND_ADDERS, array_multiplier
 
-from btfsynth.hdl.readers import read_design
-from btfsynth.hdl.writers import SOFTWARE, WRITERS
+from btfsynth.hdl.formats import SOFTWARE, WRITERS, read_design
 from btfsynth.netlist.hashing import rebuild
 from btfsynth.netlist.text import format_netlist
 from btfsynth.verify.equivalence import equivalent

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from circuits import AND_ADDERS, full_adder
 
-from btfsynth.hdl.writers import WRITERS
+from btfsynth.hdl.formats import WRITERS
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "contest.py"
 

@@ -22,7 +22,7 @@ from btfsynth.cli.main import cli
 from btfsynth.dataset.load import load
 from btfsynth.flow.building import build
 from btfsynth.flow.report import BuildOptions
-from btfsynth.hdl.readers import READERS, read_design
+from btfsynth.hdl.formats import READERS, read_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.network.formats import read_generators, read_network_text, read_widths

@@ -12,8 +12,7 @@ import pytest
 
 import btfsynth as btf
 from btfsynth.dataset.tasks import TASKS
-from btfsynth.hdl.readers import READERS
-from btfsynth.hdl.writers import BACKENDS, WRITERS
+from btfsynth.hdl.formats import BACKENDS, READERS, WRITERS
 from btfsynth.passes.registry import PASSES
 from btfsynth.plugins import GROUPS
 from btfsynth.sim.registry import SIMULATORS

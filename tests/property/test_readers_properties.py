@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from strategies import netlists
 
 from btfsynth.errors import BtfsynthError
-from btfsynth.hdl.readers import read_design
-from btfsynth.hdl.writers import WRITERS
+from btfsynth.hdl.formats import WRITERS, read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
 from btfsynth.verify.compare import compare

@@ -13,8 +13,8 @@ from btfsynth.errors import UsageError
 from btfsynth.files import as_path, make_folder, write_archive, write_bytes, write_text
 from btfsynth.flow.building import build, build_network, emit_netlist
 from btfsynth.flow.report import BuildOptions
+from btfsynth.hdl.formats import read_design
 from btfsynth.hdl.manifest import load_manifest
-from btfsynth.hdl.readers import read_design
 from btfsynth.learning import LearnOptions, learn
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.formats import (

@@ -140,8 +140,8 @@ def test_what_a_session_registers_is_checked():
 def test_tables_are_listed_without_machinery():
     """Names of readers, writers and simulators cost no import of what reads, writes and simulates."""
     code = (
-        "import sys; from btfsynth.hdl.writers import BACKENDS, folder_formats; "
-        "from btfsynth.hdl.readers import READERS; from btfsynth.sim.registry import SIMULATORS; "
+        "import sys; from btfsynth.hdl.formats import BACKENDS, folder_formats; "
+        "from btfsynth.hdl.formats import READERS; from btfsynth.sim.registry import SIMULATORS; "
         "print(*BACKENDS, *folder_formats(), *READERS, *SIMULATORS); "
         "sys.exit(any(name in sys.modules for name in ('numpy', 'jinja2', 'pyverilog', 'amaranth')))"
     )

@@ -11,7 +11,7 @@ import pytest
 
 from btfsynth.errors import DataError, SequentialError, UnreadError
 from btfsynth.hdl import foreign
-from btfsynth.hdl.readers import read_noted
+from btfsynth.hdl.formats import read_noted
 from btfsynth.hdl.yosys import has_yosys
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.ports import Port

@@ -7,9 +7,9 @@ from hardware import full_adder
 from jinja2 import UndefinedError
 
 from btfsynth.errors import OutputError, UsageError
+from btfsynth.hdl.formats import BACKENDS
 from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.templates import render, template_folder
-from btfsynth.hdl.writers import BACKENDS
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.ports import Port

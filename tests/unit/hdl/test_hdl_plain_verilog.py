@@ -8,9 +8,9 @@ import numpy as np
 from hardware import full_adder, multiplier, netlists, outputs_of, vectors_of
 from hypothesis import given, settings
 
+from btfsynth.hdl.formats import WRITERS
 from btfsynth.hdl.verilog.circuit import evaluate
 from btfsynth.hdl.verilog.read import read_verilog
-from btfsynth.hdl.writers import WRITERS
 
 NAME = r"[A-Za-z_]\w*(\[\d+\])?"
 OPERAND = rf"~?({NAME}|1'b[01])"

@@ -9,10 +9,10 @@ import pytest
 from hardware import design, full_adder, vectors_of
 
 from btfsynth.hdl.design import HardwareOptions, write_design
+from btfsynth.hdl.formats import BACKENDS
 from btfsynth.hdl.manifest import load_manifest
 from btfsynth.hdl.module import HardwareModule
 from btfsynth.hdl.templates import vhdl_name
-from btfsynth.hdl.writers import BACKENDS
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist

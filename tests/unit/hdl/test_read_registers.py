@@ -8,7 +8,7 @@ import pytest
 from reading import computes, ports, source
 
 from btfsynth.errors import DataError, SequentialError
-from btfsynth.hdl.readers import read_design
+from btfsynth.hdl.formats import read_design
 from btfsynth.netlist.formats.aiger import parse_aiger
 from btfsynth.netlist.formats.bench import parse_bench
 from btfsynth.netlist.formats.blif import parse_blif

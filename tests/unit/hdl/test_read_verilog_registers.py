@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btfsynth.errors import DataError
+from btfsynth.hdl.formats import read_design
 from btfsynth.hdl.manifest import Timing
 from btfsynth.hdl.module import HardwareModule, make_pipeline
-from btfsynth.hdl.readers import read_design
 from btfsynth.hdl.verilog.circuit import Clocking, evaluate
 from btfsynth.hdl.verilog.emit import emit_verilog
 from btfsynth.hdl.verilog.read import read_verilog

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btfsynth.errors import DataError, UsageError
-from btfsynth.hdl.writers import WRITERS
+from btfsynth.hdl.formats import WRITERS
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, total_width

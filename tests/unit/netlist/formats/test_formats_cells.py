@@ -8,7 +8,7 @@ import pytest
 from reading import computes, source
 
 from btfsynth.errors import DataError, SequentialError
-from btfsynth.hdl.readers import read_design
+from btfsynth.hdl.formats import read_design
 from btfsynth.netlist.formats.blif import parse_blif
 from btfsynth.netlist.formats.yosys_json import parse_yosys_json
 from btfsynth.ports import bit_names

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from btfsynth.errors import DataError
-from btfsynth.hdl.readers import read_design
+from btfsynth.hdl.formats import read_design
 from btfsynth.netlist.netlist import Netlist
 
 _BLIF = """.model m

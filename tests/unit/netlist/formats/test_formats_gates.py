@@ -10,8 +10,7 @@ from reading import source
 from strategies import netlists
 
 from btfsynth.errors import UsageError
-from btfsynth.hdl.readers import read_design
-from btfsynth.hdl.writers import WRITERS, get_writer
+from btfsynth.hdl.formats import WRITERS, get_writer, read_design
 from btfsynth.netlist.formats.bench import parse_bench
 from btfsynth.netlist.formats.blif import parse_blif
 from btfsynth.netlist.formats.yosys_json import parse_yosys_json

@@ -10,7 +10,7 @@ from hardware import full_adder
 
 from btfsynth import __version__
 from btfsynth.errors import UsageError
-from btfsynth.hdl.writers import WRITERS, get_writer
+from btfsynth.hdl.formats import WRITERS, get_writer
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
 

@@ -13,8 +13,7 @@ from hypothesis import example, given, settings
 from strategies import netlists
 
 from btfsynth.errors import UsageError
-from btfsynth.hdl.readers import read_design
-from btfsynth.hdl.writers import SOFTWARE, get_writer
+from btfsynth.hdl.formats import SOFTWARE, get_writer, read_design
 from btfsynth.netlist.gates import of_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate

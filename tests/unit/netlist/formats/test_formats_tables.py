@@ -9,8 +9,7 @@ from reading import computes, ports, source
 
 from btfsynth.dataset.formats import FORMATS
 from btfsynth.errors import DataError
-from btfsynth.hdl.readers import READERS, find_reader, read_design
-from btfsynth.hdl.writers import WRITERS
+from btfsynth.hdl.formats import READERS, WRITERS, find_reader, read_design
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.tables import parse_pla_design, parse_truth_design
 from btfsynth.netlist.functions import build_function

@@ -10,8 +10,7 @@ from hardware import full_adder, multiplier, outputs_of, vectors_of
 from reading import computes
 
 from btfsynth.errors import DataError, MissingToolError
-from btfsynth.hdl.readers import read_design
-from btfsynth.hdl.writers import WRITERS
+from btfsynth.hdl.formats import WRITERS, read_design
 from btfsynth.hdl.yosys import find_yosys
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port, bit_names
