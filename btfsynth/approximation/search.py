@@ -35,8 +35,14 @@ from btfsynth.settings.setting import Options
 from btfsynth.settings.table import APPROXIMATE, DEFAULT_TIME_LIMIT, Metric, Objective
 from btfsynth.verify.error_metrics import Bounds, Reading, number
 from btfsynth.verify.error_proof import MAX_MEASURED_INPUTS
-from btfsynth.workers.executor import Executor, Task, completed
-from btfsynth.workers.pool import WorkerPool, processors, refuse_in_workers
+from btfsynth.workers.executor import (
+    Executor,
+    Task,
+    WorkerPool,
+    completed,
+    processors,
+    refuse_in_workers,
+)
 
 _BATCH = 4
 """Walks at a bound, and netlists kept for it."""

@@ -29,7 +29,7 @@ def executor_of(scheduler: str | None) -> AbstractContextManager[Executor | None
 def workers_of(scheduler: str | None) -> Callable[[int], Executor]:
     """Return what makes the workers from a number of jobs: those of a scheduler, or this machine's."""
     from btfsynth.workers.cluster import connect
-    from btfsynth.workers.pool import local_executor
+    from btfsynth.workers.executor import local_executor
 
     if scheduler is None:
         return local_executor

@@ -78,7 +78,7 @@ def discover_command(
     """  # noqa: D301
     from btfsynth.discovery.search import discover
     from btfsynth.training.session import TrainOptions
-    from btfsynth.workers.pool import WorkerPool
+    from btfsynth.workers.executor import WorkerPool
 
     workers = WorkerPool if scheduler is None else workers_of(scheduler)
     options = replace(options, training=TrainOptions(**{**_settings(run_file()), "seed": seed}))

@@ -32,8 +32,16 @@ from btfsynth.settings.setting import Options
 from btfsynth.settings.table import DEFAULT_TIME_LIMIT, DISCOVER, Objective
 from btfsynth.training.checkpoint import training_fingerprint
 from btfsynth.training.session import TrainOptions, plan_for
-from btfsynth.workers.executor import NAP, Executor, Finished, Task, completed
-from btfsynth.workers.pool import WorkerPool, processors, refuse_in_workers
+from btfsynth.workers.executor import (
+    NAP,
+    Executor,
+    Finished,
+    Task,
+    WorkerPool,
+    completed,
+    processors,
+    refuse_in_workers,
+)
 
 _LATE = 0.75
 """Share of the time after which circuits are polished."""

@@ -72,8 +72,7 @@ from btfsynth.sim.registry import get_simulator
 from btfsynth.training.parameters import TrainParameters
 from btfsynth.training.trainer import warm_up
 from btfsynth.verify.simulate import simulate_design
-from btfsynth.workers.executor import Executor
-from btfsynth.workers.pool import local_executor
+from btfsynth.workers.executor import Executor, local_executor
 
 _JOINT_SHARE = 0.4
 """Share of the time for all outputs at once; where they are learnt again from all samples, half the rest."""

@@ -59,8 +59,7 @@ from btfsynth.settings.setting import Options
 from btfsynth.settings.table import REPRODUCE
 from btfsynth.training.parameters import StopReason, TrainParameters
 from btfsynth.training.trainer import warm_up
-from btfsynth.workers.executor import Executor, Finished, Task, completed
-from btfsynth.workers.pool import local_executor
+from btfsynth.workers.executor import Executor, Finished, Task, completed, local_executor
 
 _Fields = Mapping[str, Reader]
 

@@ -18,7 +18,7 @@ from btfsynth.settings.table import Metric
 def found(tmp_path_factory) -> Path:
     """Return a design of a 3-bit multiplier that is off by at most 4."""
     from btfsynth.approximation.search import ApproximateOptions, approximate
-    from btfsynth.workers.pool import local_executor
+    from btfsynth.workers.executor import local_executor
 
     folder = tmp_path_factory.mktemp("near")
     exact = array_multiplier(3, 3)

@@ -21,7 +21,7 @@ from btfsynth.netlist.simulation import exhaustive_words, output_words, valid_wo
 from btfsynth.ports import Port
 from btfsynth.settings.table import Metric
 from btfsynth.verify.error_metrics import Reading
-from btfsynth.workers.pool import local_executor
+from btfsynth.workers.executor import local_executor
 
 BOUNDS = {
     Metric.WCE: (0, 1, 5, 12),

@@ -23,8 +23,7 @@ from btfsynth.netlist.text import read_netlist
 from btfsynth.settings.table import Objective
 from btfsynth.training.session import TrainOptions
 from btfsynth.verify.simulate import simulate_design
-from btfsynth.workers.executor import Finished
-from btfsynth.workers.pool import WorkerPool
+from btfsynth.workers.executor import Finished, WorkerPool
 
 DATA = load("multiplier:2")
 OPTIONS = DiscoverOptions(trials=5, time_limit=None, passes="fast")

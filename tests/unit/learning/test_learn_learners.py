@@ -13,7 +13,7 @@ from btfsynth.learning.boosting import BoostingLearner
 from btfsynth.learning.closed_forms import PolynomialLearner, SupportLearner, SymmetricLearner
 from btfsynth.learning.networks import SETTINGS, NetworkLearner
 from btfsynth.learning.trees import FringeLearner, TreeLearner
-from btfsynth.workers.pool import WorkerPool
+from btfsynth.workers.executor import WorkerPool
 
 
 def parity(inputs):

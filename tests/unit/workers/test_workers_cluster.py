@@ -24,8 +24,7 @@ from btfsynth.training.session import TrainOptions, plan_for
 from btfsynth.training.trials import Series, run_trials
 from btfsynth.workers import cluster as module
 from btfsynth.workers.cluster import connect, require_scheduler
-from btfsynth.workers.executor import Inline
-from btfsynth.workers.pool import local_executor
+from btfsynth.workers.executor import Inline, local_executor
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 pytestmark = [

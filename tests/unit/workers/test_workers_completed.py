@@ -11,8 +11,15 @@ import pytest
 
 from btfsynth.errors import UsageError
 from btfsynth.events import Event, Note
-from btfsynth.workers.executor import Inline, Task, completed, place, report
-from btfsynth.workers.pool import WorkerPool, local_executor
+from btfsynth.workers.executor import (
+    Inline,
+    Task,
+    WorkerPool,
+    completed,
+    local_executor,
+    place,
+    report,
+)
 
 
 def square(number: int) -> int:

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from btfsynth.errors import DataError, UsageError
-from btfsynth.workers.pool import WorkerPool
+from btfsynth.workers.executor import WorkerPool
 
 
 def double(number: int) -> int:
