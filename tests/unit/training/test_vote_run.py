@@ -7,8 +7,7 @@ import pytest
 
 import btfsynth as btf
 from btfsynth.errors import UsageError
-from btfsynth.training.session import TrainOptions, train, train_record
-from btfsynth.training.vote_run import look_up_tables
+from btfsynth.training.session import TrainOptions, look_up_tables, train, train_record
 from btfsynth.training.votes import VoteOptions, train_votes
 
 TRAIN = btf.load("digits:thermometer:3,train=512").core
