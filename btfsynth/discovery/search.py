@@ -12,7 +12,6 @@ from typing import Any, cast
 
 from btfsynth.dataset.code import require_bits
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.discovery.growing import Cascade, GrowTask, partial_record
 from btfsynth.discovery.portfolio import (
     Planned,
     Portfolio,
@@ -23,7 +22,16 @@ from btfsynth.discovery.portfolio import (
 )
 from btfsynth.discovery.record import Findings, Record
 from btfsynth.discovery.store import Certifier, Identity, Store
-from btfsynth.discovery.work import failed_growth, get_ready, grow_part, polish, run_trial
+from btfsynth.discovery.work import (
+    Cascade,
+    GrowTask,
+    failed_growth,
+    get_ready,
+    grow_part,
+    partial_record,
+    polish,
+    run_trial,
+)
 from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
 from btfsynth.events import Growing, Note, OnEvent, SearchStatus, StageBegan, ignore
 from btfsynth.files import StrPath, as_path, staging_folder

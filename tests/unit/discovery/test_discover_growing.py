@@ -12,14 +12,13 @@ from discovery_helpers import InProcess
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.dataset.load import load
-from btfsynth.discovery import growing, search, work
+from btfsynth.discovery import search, work
 from btfsynth.discovery.cascade import CascadeOptions
-from btfsynth.discovery.growing import Cascade, GrowTask, cascade_options
 from btfsynth.discovery.learner import LearnerOptions
 from btfsynth.discovery.portfolio import PolishTask
 from btfsynth.discovery.record import parse_record
 from btfsynth.discovery.search import DiscoverOptions, discover
-from btfsynth.discovery.work import polish
+from btfsynth.discovery.work import Cascade, GrowTask, cascade_options, polish
 from btfsynth.events import SearchStatus
 from btfsynth.netlist.simulation import care_reference, count_wrong
 from btfsynth.netlist.text import parse_netlist, read_netlist
@@ -46,7 +45,7 @@ def small_work():
         return replace(cascade_options(dataset, seed, trial), learner=learner, walks=2, walk=50)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(growing, "cascade_options", small)
+        patch.setattr(work, "cascade_options", small)
         patch.setattr(work, "cascade_options", small)
         patch.setattr(work, "_LONGEST_WALK", 3_000)
         patch.setattr(work, "_REGROWN_WALK", 50)
