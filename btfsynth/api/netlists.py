@@ -231,7 +231,7 @@ class Netlist(Ported):
         steps = wanted if passes is None else _steps(passes, wide)
         deadline = None if time_limit is None else time.monotonic() + time_limit
         if goal.objective is Objective.LUT6:
-            from btfsynth.flow.objectives import optimise_for_luts
+            from btfsynth.flow.simplify import optimise_for_luts
 
             most = goal.max_depth
             result = optimise_for_luts(self.core, reference, steps, deadline, max_depth=most)
@@ -307,7 +307,7 @@ class Netlist(Ported):
         [3, 2, 5, 7]
         """
         from btfsynth.api.gates import GateNetlist
-        from btfsynth.flow.objectives import to_basis
+        from btfsynth.flow.simplify import to_basis
         from btfsynth.passes.gate_search import GateEffort
 
         wanted = SIMPLIFY["basis"].take(basis)

@@ -31,7 +31,7 @@ from btfsynth.approximation.walk import Walked
 from btfsynth.discovery.record import canonical_hash
 from btfsynth.errors import DataError, OutputError, shown
 from btfsynth.files import as_path, make_folder, staging_folder, write_text
-from btfsynth.flow.objectives import lut_cost
+from btfsynth.flow.simplify import lut_cost
 from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist

@@ -50,7 +50,7 @@ from btfsynth.settings.table import (
 
 if TYPE_CHECKING:
     from btfsynth.dataset.dataset import Dataset
-    from btfsynth.flow.objectives import InBasis
+    from btfsynth.flow.simplify import InBasis
     from btfsynth.netlist.gates import AnyNetlist
     from btfsynth.netlist.netlist import Netlist
     from btfsynth.netlist.simulation import Reference
@@ -218,7 +218,7 @@ def _smallest(
         given, reference = _read(file, dataset, wanted, comb)
     script, end, goal = limits.script, limits.deadline, limits.goal
     if goal.objective is Objective.LUT6:
-        from btfsynth.flow.objectives import optimise_for_luts
+        from btfsynth.flow.simplify import optimise_for_luts
 
         return given, optimise_for_luts(given, reference, script, end, on_event, goal.max_depth)
     return given, optimise(given, reference, script, end, on_event, goal)
@@ -267,7 +267,7 @@ class _Work:
 
     def in_basis(self, limits: _Limits, as_json: bool) -> _Work:
         """Find a netlist over another basis; what was given is a second start where it is the same function."""
-        from btfsynth.flow.objectives import to_basis
+        from btfsynth.flow.simplify import to_basis
         from btfsynth.passes.gate_search import GateEffort
 
         best = self.best()
@@ -281,7 +281,7 @@ class _Work:
 
     def _cell_by_cell(self, netlist: Netlist, why: str = "") -> InBasis:
         """Return it without a search, or what was given where that is better: a majority takes many cells."""
-        from btfsynth.flow.objectives import cell_by_cell
+        from btfsynth.flow.simplify import cell_by_cell
 
         starts = (netlist, named(self.given, self.name))
         made = (cell_by_cell(each, self.basis, why) for each in starts)
@@ -426,7 +426,7 @@ class _Work:
         left = self.result.unproven
         made: dict[str, object] = {} if self.made is None else {"basis": self.made.record()}
         if self.goal.objective is Objective.LUT6:
-            from btfsynth.flow.objectives import lut_cost
+            from btfsynth.flow.simplify import lut_cost
 
             made["luts_before"] = lut_cost(self.given)[0]
             made["luts"] = lut_cost(self._in_majorities(netlist))[0]
@@ -461,12 +461,12 @@ class _Work:
                 show("note", f"the proof took another {proof:.1f} s")
         show("netlist", netlist_summary(statistics(netlist)), style="green")
         if self.made is not None:
-            from btfsynth.flow.objectives import basis_summary
+            from btfsynth.flow.simplify import basis_summary
 
             show(self.made.gates.basis.value, basis_summary(self.made.gates), style="green")
             show("", f"equal to the netlist: {self.made.proof}")
         if self.goal.objective is Objective.LUT6:
-            from btfsynth.flow.objectives import lut_cost
+            from btfsynth.flow.simplify import lut_cost
 
             (before, _, _), (luts, levels, _) = (
                 lut_cost(self.given),

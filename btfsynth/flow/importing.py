@@ -223,7 +223,7 @@ def _smaller(
     reference = function_reference(partial(evaluate, netlist), netlist.n_inputs, seen)
     script = options.passes or goal.script or options.effort
     if goal.objective is Objective.LUT6:
-        from btfsynth.flow.objectives import optimise_for_luts
+        from btfsynth.flow.simplify import optimise_for_luts
 
         result = optimise_for_luts(netlist, reference, script, deadline, on_event, goal.max_depth)
     else:

@@ -126,7 +126,7 @@ def test_interrupted_it_is_not_larger_than_what_was_given(cli, tmp_path, monkeyp
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("btfsynth.flow.objectives.find_smallest", interrupted)
+    monkeypatch.setattr("btfsynth.flow.simplify.find_smallest", interrupted)
     path = tmp_path / "m3.aig"
     path.write_bytes(get_writer(path).content(array_multiplier(3, 3, AND_ADDERS[0]))[0])
     given = btf.read(path)
@@ -153,7 +153,7 @@ def test_the_depth_allowed_is_that_of_the_file(cli, tmp_path, monkeypatch):
     def find(starts, basis, effort):
         return of_netlist(conjunction(deep=True), basis)
 
-    monkeypatch.setattr("btfsynth.flow.objectives.find_smallest", find)
+    monkeypatch.setattr("btfsynth.flow.simplify.find_smallest", find)
     options = ("--basis", "xag", "--passes", "strash", "--json", "-o", "small.blif")
     outcome = cli("simplify", path.name, *options, "--max-depth", 3)
     assert outcome.code == 0, outcome.stderr

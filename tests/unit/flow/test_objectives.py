@@ -7,8 +7,7 @@ import time
 import numpy as np
 from circuits import AND_ADDERS, array_multiplier
 
-from btfsynth.flow.objectives import lut_cost, optimise_for_luts
-from btfsynth.flow.simplify import optimise
+from btfsynth.flow.simplify import lut_cost, optimise, optimise_for_luts
 from btfsynth.netlist.builder import NetlistBuilder, lower_table
 from btfsynth.passes.base import Ended
 from btfsynth.passes.registry import parse_script
