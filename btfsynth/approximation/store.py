@@ -5,7 +5,7 @@
     DIR/points.jsonl        every circuit that was kept, one record per line, in the order in which they came
     DIR/exact.mig           the exact circuit
     DIR/front.json          the index of the front, and what the records belong to
-    DIR/front/NAME/         one circuit: a design folder with its error, see `btfsynth.verify.error_claim`
+    DIR/front/NAME/         one circuit: a design folder with its error, see `btfsynth.verify.error_metrics`
 
 A torn last line, as a killed run leaves it, is dropped. Design folders are made beside their place and moved in
 whole; the index is written after the folders it names are there and before others are removed.
@@ -42,8 +42,7 @@ from btfsynth.passes.goal import Goal
 from btfsynth.passes.sat_sweep import random_vectors
 from btfsynth.records import digest, file_content, inside, read_record, section, string, whole
 from btfsynth.settings.table import Metric, Objective
-from btfsynth.verify.error_claim import ErrorClaim
-from btfsynth.verify.error_metrics import Errors, Reading, number
+from btfsynth.verify.error_metrics import ErrorClaim, Errors, Reading, number
 
 FRONT_FILE, POINTS_FILE, EXACT_FILE = "front.json", "points.jsonl", "exact.mig"
 _FRONT = "front"

@@ -50,15 +50,20 @@ from btfsynth.verify.compare import (
     training_contradiction,
 )
 from btfsynth.verify.equivalence import equivalent
-from btfsynth.verify.error_claim import ERROR_ROLE, EXACT_ROLE, read_claim
-from btfsynth.verify.error_metrics import number
+from btfsynth.verify.error_metrics import ERROR_ROLE, EXACT_ROLE, number, read_claim
 from btfsynth.verify.error_proof import beyond, measure
 from btfsynth.verify.links import Link, LinkResult, Verification
 from btfsynth.verify.mutation import describe, run_mutant, score_mutants, spread
 from btfsynth.verify.simulate import check_parsed, timed_out
 from btfsynth.verify.subjects import align, stored_netlist, verilog_netlist, with_ranges
-from btfsynth.verify.synthesized import amaranth_netlist, vhdl_netlist
-from btfsynth.verify.yosys import MAX_CASE_INPUTS, blif_reference, case_reference, prove
+from btfsynth.verify.yosys import (
+    MAX_CASE_INPUTS,
+    amaranth_netlist,
+    blif_reference,
+    case_reference,
+    prove,
+    vhdl_netlist,
+)
 
 DEFAULT_MUTANTS: int = VERIFY["mutants"].default
 _BENCH_MUTANTS = 5

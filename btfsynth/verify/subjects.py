@@ -29,7 +29,7 @@ from btfsynth.netlist.text import read_netlist
 from btfsynth.ports import Port, bit_names, pin_order, total_width
 from btfsynth.process import DEFAULT_TIMEOUT
 from btfsynth.verify.simulate import timed_out
-from btfsynth.verify.synthesized import VHDL_ENDINGS, amaranth_netlist, vhdl_netlist
+from btfsynth.verify.yosys import VHDL_ENDINGS, amaranth_netlist, vhdl_netlist
 
 _SHOWN = 8
 

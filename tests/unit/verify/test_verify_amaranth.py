@@ -11,7 +11,7 @@ from btfsynth.hdl.manifest import CONTROL_NAMES
 from btfsynth.hdl.yosys import find_yosys
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.subjects import align
-from btfsynth.verify.synthesized import amaranth_netlist
+from btfsynth.verify.yosys import amaranth_netlist
 
 try:
     find_yosys()

@@ -16,8 +16,7 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
 from btfsynth.settings.table import Metric
-from btfsynth.verify.error_claim import ErrorClaim, read_claim
-from btfsynth.verify.error_metrics import Bounds, Reading
+from btfsynth.verify.error_metrics import Bounds, ErrorClaim, Reading, read_claim
 from btfsynth.verify.error_proof import beyond, error_above, measure, worst_case
 
 

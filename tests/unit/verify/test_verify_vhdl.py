@@ -19,7 +19,7 @@ from btfsynth.verify.compare import compare
 from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.links import LinkResult
 from btfsynth.verify.subjects import read_subject
-from btfsynth.verify.synthesized import vhdl_netlist
+from btfsynth.verify.yosys import vhdl_netlist
 
 needs_ghdl = pytest.mark.skipif(shutil.which("ghdl") is None, reason="needs ghdl")
 
