@@ -28,8 +28,7 @@ from btfsynth.lower.trees import (
     lower_ensemble,
     lower_values,
 )
-from btfsynth.models.features import Feature, Values, ask
-from btfsynth.models.grid import Grid, Question, border_values
+from btfsynth.models.grid import Feature, Grid, Question, Values, ask, border_values
 from btfsynth.models.record import ImportedModel, Library, class_port
 from btfsynth.netlist.builder import NetlistBuilder
 

@@ -20,7 +20,7 @@ from btfsynth.dataset.columns import TableColumn
 from btfsynth.errors import DataError, UsageError, shown
 from btfsynth.lower.trees import LEAF
 from btfsynth.models.ensemble import Origin, RealEnsemble, Splits, ordered, over_questions
-from btfsynth.models.features import NumberFeature, Values
+from btfsynth.models.grid import NumberFeature, Values
 from btfsynth.models.readers import Reading, ReadOptions, labels_of
 from btfsynth.models.record import ImportedModel, Library
 

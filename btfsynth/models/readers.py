@@ -21,8 +21,7 @@ from btfsynth.dataset.formats.base import SIGNS_NOTICE
 from btfsynth.errors import DataError, UsageError, WidthError, shown
 from btfsynth.files import StrPath, as_path
 from btfsynth.models.ensemble import Origin, RealEnsemble, ensemble_model
-from btfsynth.models.features import Feature
-from btfsynth.models.grid import Grid, Question, make_grid
+from btfsynth.models.grid import Feature, Grid, Question, make_grid
 from btfsynth.models.record import ImportedModel
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import READ

@@ -22,8 +22,15 @@ from btfsynth.errors import UsageError, plural, shown
 from btfsynth.lower.adder import add_columns
 from btfsynth.lower.class_sums import place_of_largest
 from btfsynth.models.ensemble import TRIED_BITS
-from btfsynth.models.features import Feature, NumberFeature, PiecesFeature, WordFeature
-from btfsynth.models.grid import port_names, whole_code, words_code
+from btfsynth.models.grid import (
+    Feature,
+    NumberFeature,
+    PiecesFeature,
+    WordFeature,
+    port_names,
+    whole_code,
+    words_code,
+)
 from btfsynth.models.readers import Reading
 from btfsynth.models.record import ImportedModel, class_port, lowered
 from btfsynth.netlist.builder import NetlistBuilder

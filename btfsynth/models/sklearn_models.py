@@ -1,7 +1,7 @@
 """Fitted classifiers of scikit-learn, alone or at the end of a Pipeline, as imported models.
 
 The transformers of a Pipeline become features of the columns that the user has (see
-`btfsynth.models.features`).
+`btfsynth.models.grid`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from btfsynth.dataset.columns import TableColumn, word_of
 from btfsynth.errors import MissingToolError, UsageError, shown
 from btfsynth.models import sklearn_linear, sklearn_trees
 from btfsynth.models.ensemble import Origin
-from btfsynth.models.features import Feature, NumberFeature, Values, WordFeature
+from btfsynth.models.grid import Feature, NumberFeature, Values, WordFeature
 from btfsynth.models.readers import Reading, ReadOptions, labels_of
 from btfsynth.models.record import ImportedModel, Library
 from btfsynth.plugins import install_command

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from btfsynth.errors import UsageError
 from btfsynth.lower.trees import LEAF, IntegerTree, RealTree
 from btfsynth.models.ensemble import RealEnsemble, Splits, label_tree_model, over_questions
-from btfsynth.models.features import Values
+from btfsynth.models.grid import Values
 from btfsynth.models.readers import Reading
 from btfsynth.models.record import ImportedModel
 

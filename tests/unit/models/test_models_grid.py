@@ -11,8 +11,17 @@ from btfsynth.dataset.code import code_of_record, code_record
 from btfsynth.dataset.columns import TableColumn
 from btfsynth.dataset.table_code import INTERVAL, LEVELS, STEPS, WORDS
 from btfsynth.errors import UsageError
-from btfsynth.models.features import NumberFeature, PiecesFeature, WordFeature, ask
-from btfsynth.models.grid import Question, above, border_values, first_double, make_grid
+from btfsynth.models.grid import (
+    NumberFeature,
+    PiecesFeature,
+    Question,
+    WordFeature,
+    above,
+    ask,
+    border_values,
+    first_double,
+    make_grid,
+)
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.ports import Port
