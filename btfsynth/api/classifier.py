@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.api.codes import Code
+from btfsynth.api.codes import Code, Features, read_features
 from btfsynth.api.data import Dataset as Data
 from btfsynth.api.designs import Build, build
-from btfsynth.api.features import Features, read_features
 from btfsynth.api.netlists import Netlist
 from btfsynth.api.training import Network
 from btfsynth.dataset.dataset import Dataset, InputKind, OutputKind
