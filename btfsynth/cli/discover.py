@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from btfsynth.cli.cluster import workers_of
 from btfsynth.cli.config import (
     DataOptions,
     config_option,
@@ -27,6 +26,7 @@ from btfsynth.cli.options import (
     outputs_option,
     record_options,
     scheduler_option,
+    workers_of,
 )
 from btfsynth.cli.output import console, emit_json, field_table, show
 from btfsynth.cli.progress import is_live, watched

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from btfsynth.cli.cluster import workers_of
 from btfsynth.cli.config import DataOptions, command_line, data_options
 from btfsynth.cli.options import (
     folder_option,
@@ -21,6 +20,7 @@ from btfsynth.cli.options import (
     scheduler_option,
     source_argument,
     source_option,
+    workers_of,
 )
 from btfsynth.cli.output import (
     console,

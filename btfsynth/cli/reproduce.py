@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from btfsynth.cli.cluster import workers_of
 from btfsynth.cli.options import (
     complete_names,
     folder_option,
     json_option,
     option,
     scheduler_option,
+    workers_of,
 )
 from btfsynth.cli.output import console, emit_json, errors, field_table, say, show
 from btfsynth.cli.progress import PLAIN_SECONDS, announced_compiling, is_live

@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from btfsynth.cli.cluster import executor_of, guarded, join_ranks, prepared
 from btfsynth.cli.config import DataOptions, config_option, configured_source_argument, data_options
 from btfsynth.cli.options import (
     SectionCommand,
     code_options,
     conflicts_option,
+    executor_of,
     file_option,
     gathered,
+    guarded,
+    join_ranks,
     json_option,
     name_option,
     option,
     outputs_option,
     path_option,
+    prepared,
     require_writable,
     scheduler_option,
     training_options,
