@@ -99,7 +99,7 @@ def array(folder):
     return path
 
 
-@pytest.mark.parametrize("place", ["flow.objectives.find_smallest", "passes.basic.Inverters.apply"])
+@pytest.mark.parametrize("place", ["flow.simplify.find_smallest", "passes.basic.Inverters.apply"])
 def test_interrupted_in_another_basis(cli, tmp_path, monkeypatch, place):
     """In the search or in a pass: the file has the cells that were asked for, the record is of it."""
 
