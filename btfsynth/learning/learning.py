@@ -125,8 +125,6 @@ def learn(
             elif answered is not None:
                 outcomes, sure = _of_answers(seen, options, answered)
             else:
-                if _is_joint(seen["train"], options):
-                    warm_up_circuits()
                 outcomes, sure = _outcomes(seen, options, on_event, workers, held)
         seconds = time.monotonic() - begin
         baselines: list[list[Baseline]] = [[] for _ in outcomes]
@@ -228,9 +226,11 @@ def _outcomes(
 
     `held` says that the validation samples were taken from the training samples.
     """
+    joint, is_joint = None, _is_joint(data["train"], options)
+    if is_joint:  # before the time begins
+        warm_up_circuits()
     budget = Budget(None if options.time_limit is None else time.monotonic() + options.time_limit)
-    joint = None
-    if _is_joint(data["train"], options):
+    if is_joint:
         alone = options.learners == (JOINT,)
         part = budget if alone else budget.share(_JOINT_SHARE)
         joint = search_jointly(data["train"], options, part.deadline, workers, on_event)
