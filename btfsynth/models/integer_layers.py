@@ -221,6 +221,8 @@ class Scores:
     bound: (
         float  # How far a score may be from the model's; 0 if every comparison comes out the same
     )
+    # How far single precision may move a score of the model; 0 if that turns over no comparison
+    rounding: float = 0.0
 
 
 def scored(sums: Sums, apply: Apply, index: Integers, bits: int | None) -> Scores:
@@ -252,7 +254,20 @@ def scored(sums: Sums, apply: Apply, index: Integers, bits: int | None) -> Score
     found = rated.exact(bits or _EXACT_BITS)
     factor, centred, bound = found or rated.rounded(bits or _FACTOR_BITS)
     offset = centred - factor * middle
-    return Scores(sums.weights[index], factor, offset, bound)
+    moved = [apply(sums.floats(numbers, off)) for off in (-1.0, 1.0)] if sums.error.any() else []
+    rounding = max((float(np.abs(each - made).max()) for each in moved), default=0.0)
+    if not _meet(columns, 2 * rounding):
+        rounding = 0.0
+    return Scores(sums.weights[index], factor, offset, bound, rounding)
+
+
+def _meet(columns: Sequence[Floats], gap: float) -> bool:
+    """Tell whether two classes have scores as near to each other as a gap above 0."""
+    values = np.concatenate(columns)
+    owner = np.repeat(np.arange(len(columns)), [len(each) for each in columns])
+    order = np.argsort(values)
+    near = np.diff(values[order]) <= gap
+    return bool(gap > 0 and (near & (np.diff(owner[order]) != 0)).any())
 
 
 @dataclass(frozen=True, eq=False)

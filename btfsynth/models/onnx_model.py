@@ -69,7 +69,9 @@ def read_onnx(path: StrPath, X: Any, options: ReadOptions) -> ImportedModel:
         code=inputs.code,
         classes=network.classes,
         network=network,
-        library=_library(graph, flow, bits[1] if bits else None),
+        library=_library(
+            graph, flow, bits[1] if bits else None, 0.0 if scores is None else scores.rounding
+        ),
         border_rows=inputs.border_rows,
         bound=0.0 if scores is None else scores.bound,
         notes=_notes(walk, scores),
@@ -81,6 +83,11 @@ def _notes(walk: Walk, scores: Scores | None) -> tuple[str, ...]:
     if scores is not None and scores.bound:
         notes.append(
             f"scores of classes are whole numbers, each at most {scores.bound:.3g} from the model's"
+        )
+    if scores is not None and scores.rounding:
+        notes.append(
+            f"the model adds scores in single precision, which rounds by up to {scores.rounding:.3g}: of classes "
+            "that are nearer to each other it may give either"
         )
     if walk.unsure:
         notes.append(
@@ -158,7 +165,9 @@ def _network(
 Rows = NDArray[np.float32]
 
 
-def _library(graph: Graph, flow: Flow, middle: NDArray[np.float64] | None) -> Library:
+def _library(
+    graph: Graph, flow: Flow, middle: NDArray[np.float64] | None, rounding: float
+) -> Library:
     """Return ONNX Runtime's, or this module's own, answers to rows."""
     name, run = _runtime(graph) or ("its operators in single precision", _own(graph, graph.output))
     score = _own(graph, flow.scores) if flow.scores else run
@@ -177,7 +186,7 @@ def _library(graph: Graph, flow: Flow, middle: NDArray[np.float64] | None) -> Li
     def scores(X: Any) -> NDArray[np.float64]:
         return values(X, score).astype(np.float64)
 
-    return Library(name, predict, None if middle is not None else scores)
+    return Library(name, predict, None if middle is not None else scores, rounding)
 
 
 def _runtime(graph: Graph) -> tuple[str, Callable[[Rows], NDArray[Any]]] | None:

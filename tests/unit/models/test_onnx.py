@@ -182,6 +182,30 @@ def test_factors_of_classes_have_a_bound(tmp_path: Path) -> None:
     assert (answers(fine, rows)[0] != wanted).sum() < (found != wanted).sum()
 
 
+def test_classes_that_single_precision_tells_apart_by_its_rounding(tmp_path: Path) -> None:
+    """Scores that are equal as whole numbers: the order of adding decides in the model, and is within a bound."""
+    random = np.random.default_rng(2)
+    constants = {
+        "w": random.choice([-1.0, 1.0], (10, 6)).astype(np.float32),
+        "scale": np.float32(0.3), "zero": np.float32(0), "bits": np.float32(2),
+        "u": (random.integers(-3, 4, (6, 3)) * 0.1).astype(np.float32),
+    }  # fmt: skip
+    quant = {"signed": 0, "narrow": 0, "rounding_mode": "ROUND"}
+    nodes = [
+        bipolar("x", "a"),
+        node("MatMul", ["a", "w"], "h"),
+        node("Relu", ["h"], "r"),
+        node("Quant", ["r", "scale", "zero", "bits"], "q", "qonnx.custom_op.general", **quant),
+        node("MatMul", ["q", "u"], "y"),
+    ]
+    path = write(tmp_path / "m.onnx", nodes, constants, (["N", 10], ["N", 3]))
+    model = btf.from_onnx(path, all_signs(10))
+    assert model.compared["near"].tolist()[0] > 0
+    assert model.core.library is not None
+    assert 0 < model.core.library.rounding < 1e-5
+    assert "adds scores in single precision, which rounds by up to" in model.notes[-1]
+
+
 def test_a_wrong_network_is_an_error_that_shows_the_row(tmp_path: Path) -> None:
     path = perceptron(tmp_path / "m.onnx", [6, 5, 3], 2, last="bits")
     model = btf.from_onnx(path)
