@@ -86,8 +86,8 @@ def _notes(walk: Walk, scores: Scores | None) -> tuple[str, ...]:
         )
     if scores is not None and scores.rounding:
         notes.append(
-            f"the model adds scores in single precision, which rounds by up to {scores.rounding:.3g}: of classes "
-            "that are nearer to each other it may give either"
+            f"the model adds scores in single precision, which rounds by up to {scores.rounding:.3g}: of "
+            "classes that are nearer to each other it may give either"
         )
     if walk.unsure:
         notes.append(

@@ -183,7 +183,7 @@ def test_factors_of_classes_have_a_bound(tmp_path: Path) -> None:
 
 
 def test_classes_that_single_precision_tells_apart_by_its_rounding(tmp_path: Path) -> None:
-    """Scores that are equal as whole numbers: the order of adding decides in the model, and is within a bound."""
+    """Of scores that are equal as whole numbers the order of adding decides, within a bound."""
     random = np.random.default_rng(2)
     constants = {
         "w": random.choice([-1.0, 1.0], (10, 6)).astype(np.float32),
