@@ -1,11 +1,11 @@
-"""The exceptions a user can meet.
+"""The exceptions of the package.
 
-Every error the package raises on purpose derives from `BtfsynthError`. Its text is one line that
-names the object (file, line, option), what was expected and what came; `exit_code` is what the
-command line exits with: 2 for wrong usage or a bad file, 1 where the work itself failed.
+Every error that the package raises on purpose derives from `BtfsynthError`. Its text is one line that names the
+object (file, line, setting), what was expected and what was found. `exit_code` is that of the command line: 2
+for wrong usage or a bad file, 1 if the work itself failed.
 
-A message spells a setting as Python does, between backquotes: `time_limit`, or `preserve=network` with a
-value. The command line shows these as its options: ``--time-limit``, ``--preserve network``.
+A message spells a setting as Python does, in backquotes: `time_limit`, or `preserve=network` with a value. The
+command line shows these as its options: ``--time-limit``, ``--preserve network``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 
 _MAX_WORD = 400
 _MAX_MESSAGE = 1200
-"""Characters of a word, and of a message, that are shown: files can hold names of any length."""
+"""Maximum characters shown of a word and of a message; files may contain names of any length."""
 
 
 class BtfsynthError(Exception):
@@ -50,7 +50,7 @@ class BtfsynthError(Exception):
 
 
 def clipped(text: str) -> str:
-    """Return a message with the middle of long words, and of itself, replaced by how much was there."""
+    """Return a message, with the middle of long words and of a long message replaced by its length."""
     words = text.split(" ")
     if any(len(word) > _MAX_WORD for word in words):
         text = " ".join(_without_middle(word, _MAX_WORD) for word in words)
@@ -65,7 +65,7 @@ def _without_middle(text: str, limit: int) -> str:
 
 
 def shown(value: Any, limit: int = 60) -> str:
-    """Return a value that came from outside as a message quotes it, at most `limit` characters.
+    """Return an external value as quoted in a message, at most `limit` characters.
 
     Python refuses to write whole numbers of more than some thousands of digits.
     """
@@ -91,22 +91,22 @@ def percent(right: float, count: float = 1) -> str:
 
 
 class UsageError(BtfsynthError):
-    """An option, a task specification or a combination of them that cannot be carried out."""
+    """An invalid setting, task specification or combination of settings."""
 
     exit_code = 2
 
 
 class WidthError(UsageError):
-    """Rows of more or fewer columns than a model takes."""
+    """Rows with more or fewer columns than a model takes."""
 
 
 class DataError(BtfsynthError):
-    """A file that cannot be read as what it should be.
+    """A file or array with invalid content.
 
     Parameters
     ----------
     message
-        What was expected and what came.
+        What was expected and what was found.
     path
         The file, if there is one.
     line
@@ -127,23 +127,23 @@ class DataError(BtfsynthError):
 
 
 class SequentialError(DataError):
-    """A netlist with registers, where a combinational one is expected: they can be read as ports."""
+    """A netlist with registers where a combinational one is expected; `comb` turns them into ports."""
 
 
 class UnreadError(DataError):
-    """A construct that a reader does not know; another one may."""
+    """A construct that this reader does not support; another reader may."""
 
 
 class TopologyError(UsageError):
-    """Widths or edges that make no network, or one that does not fit the data."""
+    """Widths or edges that do not form a network, or do not fit the data."""
 
 
 class NetlistError(BtfsynthError):
-    """A netlist that breaks one of its invariants."""
+    """A netlist that violates an invariant."""
 
 
 class PassError(BtfsynthError):
-    """A pass was asked for something it cannot do."""
+    """A pass cannot be applied as requested."""
 
 
 class TrainingError(BtfsynthError):
@@ -153,14 +153,14 @@ class TrainingError(BtfsynthError):
 
 
 class InterruptedWorkError(BtfsynthError):
-    """The user stopped the work; what was found so far has been kept, or is attached."""
+    """The user stopped the work; results so far are saved or attached."""
 
     run: Any = None
     netlist: Any = None
 
 
 class VerificationError(BtfsynthError):
-    """A check ran and did not pass, or what was to be found is not there."""
+    """A check failed, or no result was found."""
 
 
 class OutputError(BtfsynthError):
@@ -168,14 +168,14 @@ class OutputError(BtfsynthError):
 
 
 class ToolError(BtfsynthError):
-    """An external tool failed; its command line and last output stay attached.
+    """An external tool failed; its command and output are attached.
 
     Parameters
     ----------
     message
         What went wrong.
     command
-        The command as it was run, one argument an item.
+        The command, one argument per item.
     output
         Its standard output and error; the last line is quoted in the message.
     """
@@ -190,7 +190,7 @@ class ToolError(BtfsynthError):
 
 
 class ToolTimeoutError(ToolError):
-    """An external tool took longer than it was given, and was ended."""
+    """An external tool exceeded its time-out and was stopped."""
 
 
 class MissingToolError(BtfsynthError):

@@ -1,6 +1,6 @@
-"""What long work tells while it runs: one callback, ``on_event``, called with typed events.
+"""Events of long-running work: one callback, ``on_event``, is called with typed events.
 
-A caller looks at the types it cares for and ignores the others::
+A caller handles the types it needs and ignores the others::
 
     def show(event: Event) -> None:
         match event:
@@ -20,30 +20,30 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Event:
-    """Base of all events: what a function given as `on_event` is called with."""
+    """Base of all events, with which `on_event` is called."""
 
 
 @dataclass(frozen=True)
 class StageBegan(Event):
-    """The work enters another stage, such as ``training`` or ``emitting``."""
+    """A stage of the work begins, such as ``training`` or ``emitting``."""
 
     stage: str
 
 
 @dataclass(frozen=True)
 class Note(Event):
-    """Something went wrong that does not end the work, or is worth knowing."""
+    """A problem that does not end the work, or other information."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class TrialProgress(Event):
-    """The state of a running trial, some ten times per second.
+    """The state of a running trial, about ten times per second.
 
-    ``gap`` is that of the last iteration; ``bits_right`` of ``bits`` targets are right in its best network so
-    far. ``widths`` is None for a graph without layers, ``valid`` the share of validation targets right at the
-    last point of the history, None without a validation set.
+    ``gap`` is that of the last iteration. ``bits_right`` of ``bits`` targets are correct in the best network so
+    far. ``widths`` is None for a graph without layers. ``valid`` is the share of correct validation targets at
+    the last point of the history, None without a validation set.
     """
 
     trial: int
@@ -71,16 +71,16 @@ class TrialEnded(Event):
 
     @property
     def exact(self) -> bool:
-        """True if every target that matters is right."""
+        """True if every target except don't-cares is correct."""
         return self.bits_right == self.bits
 
 
 @dataclass(frozen=True)
 class SettingsTried(Event):
-    """Tuning has tried settings.
+    """Tuning has tried a candidate.
 
-    Of the best of all ``candidates`` so far it gives the seconds per exact network, or the share of validation
-    targets right. Both are None while no network was exact.
+    ``seconds_per_solution`` or ``valid``, the share of correct validation targets, is that of the best of all
+    ``candidates`` so far. Both are None until a network was exact.
     """
 
     candidates: int
@@ -90,7 +90,7 @@ class SettingsTried(Event):
 
 @dataclass(frozen=True)
 class PassProgress(Event):
-    """A pass of an optimisation begins, or has got further; ``cells`` and ``depth`` are those so far."""
+    """A pass of an optimisation begins or continues; ``cells`` and ``depth`` are the present ones."""
 
     name: str
     number: int
@@ -102,7 +102,7 @@ class PassProgress(Event):
 
 @dataclass(frozen=True)
 class BetterCircuit(Event):
-    """Learning has a circuit that is right on more validation samples than all before it."""
+    """Learning has a circuit that is correct on more validation samples than all before it."""
 
     learner: str
     how: str
@@ -113,9 +113,9 @@ class BetterCircuit(Event):
 
 @dataclass(frozen=True)
 class ApproximationStatus(Event):
-    """Where a search for approximate circuits stands: the smallest circuit within the bound it is at.
+    """The state of a search for approximate circuits: the smallest circuit within the present bound.
 
-    ``bound`` in words; ``points`` are on the front.
+    ``bound`` is in words; ``points`` counts the circuits of the front.
     """
 
     sweep: int
@@ -128,11 +128,11 @@ class ApproximationStatus(Event):
 
 @dataclass(frozen=True)
 class Growing(Event):
-    """Where the cascade of a trial of a discovery stands.
+    """The state of a cascade of a discovery.
 
-    ``free`` of ``inputs`` are free, ``learnt`` of ``outputs`` are made again with them. A training has
-    ``right`` of ``patterns`` right of ``output``, the name of an output bit, empty while none runs. The circuit
-    has ``cells``, and ``bits_right`` of all ``bits`` of the function.
+    ``free`` of ``inputs`` are released, ``learnt`` of ``outputs`` are rebuilt with them. The running training
+    has ``right`` of ``patterns`` correct for the output bit ``output``, which is empty if none runs. The
+    circuit has ``cells``, and ``bits_right`` of ``bits`` of the function are correct.
     """
 
     trial: int
@@ -153,8 +153,8 @@ class SearchStatus(Event):
     """The state of a discovery, a few times per second.
 
     ``phase`` is ``trials`` or ``polishing``; counts include earlier sessions. ``cells`` and ``depth`` are the
-    least of any circuit of the front, None while it is empty; ``seconds`` count from the start of the search.
-    ``growing`` is the foremost cascade under way.
+    minima over the front, None while it is empty. ``seconds`` count from the start of the search. ``growing``
+    is the most advanced running cascade.
     """
 
     phase: str
@@ -171,7 +171,7 @@ class SearchStatus(Event):
 
 @dataclass(frozen=True)
 class RunsPlanned(Event):
-    """A reproduction has to make ``wanted`` runs, of which ``found`` were done before."""
+    """A reproduction makes ``wanted`` runs, of which ``found`` are already done."""
 
     wanted: int
     found: int
@@ -204,7 +204,7 @@ class RunEnded(Event):
 
 
 OnEvent = Callable[[Event], None]
-"""What gets events."""
+"""A function that receives events."""
 
 
 def ignore(event: Event) -> None:

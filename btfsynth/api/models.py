@@ -40,7 +40,7 @@ class Comparisons(Table[Comparison]):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Imported(Shown):
-    """A model of another library in bits, as returned by `from_sklearn` and similar functions."""
+    """Result of `from_sklearn` and similar functions: a model of another library as a function of bits."""
 
     core: ImportedModel
     compared: Comparisons

@@ -45,7 +45,7 @@ def exact_netlist(dataset: Dataset) -> tuple[Netlist, Weights | None]:
     if not dataset.care_mask.all():
         raise UsageError(
             f"{dataset.source}: expected every target to matter; the error of a don't-care has no meaning. "
-            "Leave out rows that do not matter"
+            "omit such rows"
         )
     worth = 1 << np.arange(dataset.n_inputs, dtype=np.int64)
     numbers = dataset.inputs.astype(np.int64) @ worth
@@ -114,7 +114,7 @@ def _read_table(path: Path, ports: Sequence[Port], inputs: int) -> Weights:
                 set(heading)
             ):
                 raise DataError(
-                    f"expected a column for each of {', '.join(names)}, and weight if wanted, got "
+                    f"expected a column for each of {', '.join(names)}, and optionally weight, got "
                     f"{', '.join(heading)[:80] or 'nothing'}",
                     path,
                     1,

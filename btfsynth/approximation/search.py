@@ -82,9 +82,7 @@ class ApproximateOptions(Options, settings=APPROXIMATE):
         if self.bounds:
             Bounds(self.bounds)
         if self.signed and self.bits:
-            raise UsageError(
-                "`signed`: single bits have no sign; leave out one of `signed`, `bits`"
-            )
+            raise UsageError("`signed`: single bits have no sign; omit `signed` or `bits`")
         if self.sweeps is None:
             self._fill("time_limit", DEFAULT_TIME_LIMIT)
         self._fill("jobs", processors())
@@ -156,7 +154,7 @@ def _require_provable(
             f"proven, got {exact.n_inputs} inputs and {', '.join(sorted(m.value for m in asked))}"
         )
     if not exact.n_inputs or not exact.n_cells:
-        raise UsageError(f"{exact.name}: expected a circuit with cells to leave out, got none")
+        raise UsageError(f"{exact.name}: expected a circuit with inputs and cells, got none")
 
 
 class _Search:

@@ -130,7 +130,7 @@ def parse_point(record: Any) -> Point:
     cost = statistics(netlist)
     key = digest(record, "key")
     if key != canonical_hash(netlist):
-        raise DataError(f"circuit {key[:8]} has another netlist than its key says")
+        raise DataError(f"circuit {key[:8]} has a netlist that does not match its key")
     return Point(
         key,
         string(record, "netlist"),

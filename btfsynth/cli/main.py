@@ -178,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # numba reads kernels that were compiled before a module moved, as after `git pull`.
         folder = Path(__file__).parents[1]
         _fail(
-            f"compiled code of another version is in the way ({error.name} is gone); delete it: "
+            f"compiled code of another version ({error.name} is gone) must be deleted: "
             f"find {shlex.quote(str(folder))} -name '*.nb[ic]' -delete",
             1,
         )

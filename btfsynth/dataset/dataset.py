@@ -264,7 +264,7 @@ def with_classes(
         if (used == given.index(name)).any():
             known = ", ".join(map(str, classes[:12])) + (", ..." if len(classes) > 12 else "")
             raise UsageError(
-                f"{dataset.source}: class {shown(name, 40)} is none of those of {where}: {known}"
+                f"{dataset.source}: class {shown(name, 40)} is not among the classes of {where}: {known}"
             )
     moved = np.array([order.get(str(name), 0) for name in given])
     places = np.where(used < 0, 0, moved[used])

@@ -201,7 +201,7 @@ def _column_code(
             source,
             column,
             f"{column.doubt}; `code` with "
-            f"{column.name}=onehot takes all its cells for categories, {column.name}=skip leaves it out",
+            f"{column.name}=onehot treats all its cells as categories, {column.name}=skip omits it",
         )
     if not known.any():
         return ColumnCode(column.name, SKIP), "it has no value in the training rows"
@@ -251,7 +251,7 @@ def _words_code(
             source,
             column,
             f"expected at most {MAX_WORDS} categories, got {len(words)} in {plural(len(values), 'row')}; "
-            f"`code` with {column.name}=skip leaves the column out, {column.name}=onehot takes them all",
+            f"`code` with {column.name}=skip omits the column, {column.name}=onehot takes them all",
         )
     fill = words[int(counts.argmax())]
     kind = WORDS
@@ -263,8 +263,8 @@ def _words_code(
             strange = set(words) - set(told.words)
             if strange:
                 raise UsageError(
-                    f"{source}: column {shown(column.name, 40)}: the order names no "
-                    f"{shown(min(strange), 40)}, which occurs"
+                    f"{source}: column {shown(column.name, 40)}: the order lacks "
+                    f"{shown(min(strange), 40)}, which occurs in the column"
                 )
             words = told.words
     if kind == ORDER and len(words) == 2:

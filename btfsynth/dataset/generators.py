@@ -469,7 +469,7 @@ def digits(arguments: str | None) -> Dataset:
     shifts = whole_number("digits: shifts", options["shifts"], 0, len(_SHIFTS))
     if shifts and not is_train:
         raise UsageError(
-            "digits: expected shifts=N with part=train, got part=test: test images stay"
+            "digits: expected shifts=N with part=train, got part=test: test images are not shifted"
         )
     images = [values[rows], *(_half_shifted(values[rows], shift) for shift in _SHIFTS[:shifts])]
     dataset = Dataset(

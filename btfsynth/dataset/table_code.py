@@ -249,8 +249,8 @@ class TableCode:
                 if self.missing == REFUSE:
                     row = int(np.argmax(gone))
                     raise DataError(
-                        f"column {shown(each.name, 40)}: expected a value, got none that the code knows; "
-                        "`missing=impute` gives such cells the value that the code names",
+                        f"column {shown(each.name, 40)}: expected a value that the code knows; "
+                        "`missing=impute` replaces other cells by the value in the code",
                         source,
                         None if lines is None else int(lines[row]),
                     )

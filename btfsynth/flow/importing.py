@@ -133,7 +133,7 @@ class ImportReport:
 def said(comparison: Comparison) -> str:
     """Say what a comparison with the library found."""
     each = comparison
-    text = f"{each.same} of {plural(each.rows, 'row')} of {each.what} as the library has them"
+    text = f"{each.same} of {plural(each.rows, 'row')} of {each.what} with the library's labels"
     if each.near:
         text += f", {each.near} within the stated rounding"
     return text

@@ -55,7 +55,7 @@ def find_code(path: StrPath) -> Coded:
         manifest = load_manifest(path)
         if CODE_ROLE not in manifest.files:
             raise DataError(
-                "the inputs of this design are plain bits, of no code", path / MANIFEST_FILE
+                "the inputs of this design are plain bits, without a code", path / MANIFEST_FILE
             )
         return load_code(path / manifest.files[CODE_ROLE])
     if path.suffix.lower() == ".npz":

@@ -114,7 +114,7 @@ class BuildOptions(Options, settings=BUILD):
             )
         if self.weights in (EXACT, SPARSE) and self.linear_code is not None:
             raise UsageError(
-                f"`weights`: over coded inputs they are integers: expected {AUTO} or a number of bits, "
+                f"`weights`: must be integers if inputs are coded: expected {AUTO} or a number of bits, "
                 f"got {self.weights}"
             )
 

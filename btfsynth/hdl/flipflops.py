@@ -339,9 +339,9 @@ class _Controls:
     def uncontrolled(self, register: FlipFlop, pin: str, bit: Bit) -> SequentialError:
         name, by = self.flat.name(register.pin("Q")), self.flat.name(bit)
         what = (
-            f"keeps its value depending on {by}, expected one that changes at every clock, or an enable"
+            f"keeps its value depending on {by}; expected a register that changes at every clock, or an enable"
             if pin == "E"
-            else f"is set at any time by {by}, expected a reset"
+            else f"is set asynchronously by {by}; expected a reset"
         )
         return self.flat.sequential(
             f"the register {name} {what} that is an input of its own", register.entry

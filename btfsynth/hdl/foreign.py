@@ -158,7 +158,7 @@ def _other_tops(plain: str, top: str) -> list[str]:
 def _require_alone(file: SourceFile, plain: str) -> None:
     """Refuse what reads other files."""
     for pattern, why in (
-        (_OTHER_FILES, "names another file, and only this one is read; put its content here"),
+        (_OTHER_FILES, "includes another file, but only one is read; insert its content here"),
         (_PASTED, "joins words by macros; run a preprocessor first, such as 'iverilog -E'"),
     ):
         found = pattern.search(plain)
@@ -210,7 +210,7 @@ def _complaint(completed: Completed, file: SourceFile, text: str) -> DataError |
         name = unknown[1].removeprefix("\\")
         place = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
         line = None if place is None else text.count("\n", 0, place.start()) + 1
-        message = f"the module {name} is not in this file; put the files of a design into one"
+        message = f"the module {name} is not in this file; merge the files of the design into one"
     message = re.sub(r"`\\?([^`']*)'", r"\1", message)
     return DataError(f"{message} (as Yosys reads it)", file.path, line)
 

@@ -180,8 +180,8 @@ def tied(samples: Dataset) -> Dataset:
     clash = np.flatnonzero(kept != kept[first[groups]])
     if clash.size:
         raise UsageError(
-            f"`share` cyclic: {samples.source} contradicts it: the outputs are not one function of "
-            "the inputs turned round"
+            f"`share` cyclic: {samples.source} contradicts it: the outputs are not one function of the "
+            "rotated inputs"
         )
     return replace(
         samples,

@@ -242,7 +242,7 @@ class _OnVectors:
         if best is None:
             raise NetlistError(
                 f"{self.network.name}: neuron {neuron} has sums too close to its threshold; train with "
-                "`stop=gap` and a small `gap_limit`, so that fewer weights remain"
+                "`stop=gap` and a small `gap_limit`, so that fewer nonzero weights remain"
             )
         return best
 

@@ -101,7 +101,7 @@ def ensemble_model(
     if bits is not None:
         said = (
             *said,
-            f"leaves of {plural(bits, 'bit')}: sums are off by at most {float(bound):.3g}",
+            f"leaves of {plural(bits, 'bit')}: the error of a sum is at most {float(bound):.3g}",
         )
     return ImportedModel(
         origin.name,

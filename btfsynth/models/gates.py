@@ -264,7 +264,7 @@ def _thresholds(
         )
     numbers = given.astype(np.float64)
     if not np.isfinite(numbers).all() or (np.diff(numbers, axis=1) <= 0).any():
-        raise DataError("thresholds: expected finite numbers that rise along every row", path)
+        raise DataError("thresholds: expected finite numbers that increase along every row", path)
     return numbers
 
 
@@ -341,7 +341,7 @@ def _of_circuit(path: Path, document: Any) -> GateNetwork:
         missing = [each for each in read if each not in place]
         if missing:
             raise DataError(
-                f"gate {own} ({kind}): reads {shown(missing[0], 20)}, which does not come before it",
+                f"gate {own} ({kind}): reads {shown(missing[0], 20)}, which is not an input or an earlier gate",
                 path,
             )
         place[own] = n_inputs + len(reads)
@@ -356,7 +356,7 @@ def _of_circuit(path: Path, document: Any) -> GateNetwork:
         return GateNetwork(n_inputs, reads, tables, tuple(place[each] for each in outputs))
     if len(outputs) < 2 or any(each not in sums for each in outputs):
         raise DataError(
-            "outputs: expected a sum for each of two or more classes, or gates alone; a single sum is a "
+            "outputs: expected a sum for each of two or more classes, or gates only; a single sum is a "
             "regression",
             path,
         )

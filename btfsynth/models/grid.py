@@ -246,7 +246,7 @@ def make_grid(
             made.append(_number_code(column, names[place], rising, rule, known, source))
     code = TableCode(rule, tuple(made), REFUSE)
     if not code.width:
-        raise UsageError(f"{source}: gives every row the same answer; there is no hardware to make")
+        raise UsageError(f"{source}: gives every row the same label; there is no hardware to make")
     return Grid(tuple(columns), tuple(questions), code)
 
 
@@ -281,7 +281,7 @@ def _number_code(
         if rule == NUMBERS:
             raise UsageError(
                 f"{source}: column {shown(column.name, 40)}: `code=numbers` needs rows `X` of whole numbers "
-                f"in a range of up to {_MOST_LEVELS}; `code=auto` takes the thresholds of the model"
+                f"in a range of up to {_MOST_LEVELS}; `code=auto` uses the thresholds of the model"
             )
     few = rule == THRESHOLDS or (rule != INTERVALS and len(borders) <= _FEW)
     return ColumnCode(column.name, STEPS if few else INTERVAL, port, thresholds=borders)

@@ -108,7 +108,7 @@ def add_up(levels: Levels, weights: NDArray[np.float32], bias: NDArray[np.float3
     for neuron, each in enumerate(found):
         if each is None:
             raise NotIntegerError(
-                f"weights that are no multiples of one step up to {_LARGEST_WEIGHT} (neuron {neuron}); "
+                f"weights that are not multiples of one step up to {_LARGEST_WEIGHT} (neuron {neuron}); "
                 "quantise them when training, or round them before the export"
             )
     integers = np.array([each[0] for each in found if each], dtype=np.int64)
@@ -195,16 +195,16 @@ def _steps(values: NDArray[Any]) -> tuple[NDArray[np.float32], list[int], bool]:
     """Return the levels, ascending; where each above the lowest begins or ends; and if they rise."""
     plain = values.astype(np.float32)
     if not np.isfinite(plain).all():
-        raise NotIntegerError("an activation that is no finite number")
+        raise NotIntegerError("an activation that is not finite")
     changes = np.flatnonzero(np.diff(plain)) + 1
     if len(changes) >= MOST_LEVELS:
         raise NotIntegerError(
-            f"a float activation of more than {MOST_LEVELS} levels; put a quantiser of up to 4 bits behind it"
+            f"a float activation of more than {MOST_LEVELS} levels; add a quantiser of up to 4 bits after it"
         )
     levels = plain[np.concatenate([[0], changes])]
     rising = bool((np.diff(levels) > 0).all())
     if not rising and not (np.diff(levels) < 0).all():
-        raise NotIntegerError("an activation that rises and falls with the sum")
+        raise NotIntegerError("an activation that is not monotonic in the sum")
     if rising:
         return levels, changes.tolist(), True
     # Level t of the falling ones is kept up to before change t; the highest comes first.
@@ -249,7 +249,7 @@ def scored(sums: Sums, apply: Apply, index: Integers, bits: int | None) -> Score
     for each, a, first in zip(columns, slope, start, strict=True):
         line = first + a * (np.arange(len(each)) - (len(each) - 1) // 2)
         if np.abs(line - each).max() > 1e-5 * largest:
-            raise NotIntegerError("a score that is no straight line over its sum")
+            raise NotIntegerError("a score that is not linear in its sum")
     rated = _Rated(columns, slope, start, low, middle)
     found = rated.exact(bits or _EXACT_BITS)
     factor, centred, bound = found or rated.rounded(bits or _FACTOR_BITS)

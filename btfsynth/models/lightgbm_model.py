@@ -96,8 +96,8 @@ def _require_whole(text: str, path: Path) -> None:
         where += size
     if not whole or trees[where:].strip() or (not sizes and first):
         raise DataError(
-            "expected a model of LightGBM as it was saved, got one that ends too soon or has trees of other "
-            "sizes than `tree_sizes` says; the file was cut or edited, so save the model again",
+            "expected a model of LightGBM as it was saved, got one whose trees do not match `tree_sizes`; the "
+            "file was truncated or edited, so save the model again",
             path,
         )
 
@@ -150,13 +150,13 @@ def _header(
     """Check what a model says of itself; return the names of its columns and the number of classes."""
     if version not in _VERSIONS:
         raise UsageError(
-            f"{kind}: the model is of version {shown(version, 20)}, known are {', '.join(_VERSIONS)}; load and "
+            f"{kind}: expected version {', '.join(_VERSIONS)}, got {shown(version, 20)}; load and "
             "save it with LightGBM 3 or 4"
         )
     name = objective.split(" ", maxsplit=1)[0]
     if name not in ("binary", "multiclass", "multiclassova"):
         raise UsageError(
-            f"{kind}: objective {shown(name, 40)} is of no classifier, expected binary, multiclass or "
+            f"{kind}: objective {shown(name, 40)} is not a classifier's, expected binary, multiclass or "
             "multiclassova"
         )
     return tuple(names), 2 if outputs == 1 else outputs
@@ -230,12 +230,12 @@ def _leaf(value: NDArray[np.float64]) -> tuple[Splits, NDArray[np.float64]]:
 def _require_plain(categorical: bool, missing: str, where: str) -> None:
     if categorical:
         raise UsageError(
-            f"{where}: by categories, which is not supported; put a OneHotEncoder before the training"
+            f"{where}: by categories, which is not supported; train on one-hot columns (OneHotEncoder)"
         )
     if missing != "None":
         raise UsageError(
-            f"{where}: sends missing values its own way (missing_type {missing}), which is not supported; "
-            "impute them before the training, or train with use_missing=false"
+            f"{where}: treats missing values separately (missing_type {missing}), which is not supported; "
+            "impute them before training, or train with use_missing=false"
         )
 
 

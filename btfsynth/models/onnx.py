@@ -48,7 +48,7 @@ _LAYERS = ("MatMul", "Gemm")
 _INSTEAD = {
     "Conv": "write a convolution as a matrix product over its whole input",
     "ConvTranspose": "write a convolution as a matrix product over its whole input",
-    "MaxPool": "use layers that are fully connected",
+    "MaxPool": "use fully connected layers",
     "Sigmoid": "use a sign or a quantiser of few bits",
     "Tanh": "use a sign or a quantiser of few bits",
 }
@@ -309,7 +309,9 @@ class Walk:
         axis = int(node.given.get("axis", 0 if node.kind == "ArgMax" else -1)) % rank
         if rank != 2 or axis != 1 or node.given.get("select_last_index", 0):
             raise refusal(
-                self.graph, node, "expected the largest of a row's scores, the first of equals"
+                self.graph,
+                node,
+                "expected the argmax over the scores of a row, the first of equal ones",
             )
         return replace(
             flow,
@@ -322,7 +324,9 @@ class Walk:
         places = np.arange(flow.index.size).reshape(1, *flow.index.shape)
         moved = run_node(self.graph, node, [places, *arrays])
         if moved.shape[:1] != (1,) or moved.size != places.size:
-            raise refusal(self.graph, node, "moves values between rows; keep the rows first")
+            raise refusal(
+                self.graph, node, "moves values between rows; keep the batch as the first dimension"
+            )
         order, shape, before = moved.reshape(-1), moved.shape[1:], flow.flat
 
         def apply(values: NDArray[Any]) -> NDArray[Any]:
@@ -383,7 +387,7 @@ class Walk:
             raise refusal(
                 self.graph,
                 node,
-                "reads a layer that another one reads too; expected a chain of layers",
+                "reads a layer that is also read by another one; expected a chain of layers",
             )
         index = flow.index.reshape(-1)
         try:

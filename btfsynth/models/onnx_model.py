@@ -54,8 +54,7 @@ def read_onnx(path: StrPath, X: Any, options: ReadOptions) -> ImportedModel:
     if bits is None:
         if flow.index.size < 2 or flow.sums is None:
             raise DataError(
-                "the output is one float, a regression; expected a bit, by a sign behind it, or the scores of "
-                "classes",
+                "the output is one float, a regression; expected scores of classes, or a bit (add a Sign)",
                 graph.path,
             )
         scores = walk.scores(flow, options.leaf_bits)
@@ -82,7 +81,8 @@ def _notes(walk: Walk, scores: Scores | None) -> tuple[str, ...]:
     notes = []
     if scores is not None and scores.bound:
         notes.append(
-            f"scores of classes are whole numbers, each at most {scores.bound:.3g} from the model's"
+            "scores of classes are rounded to whole numbers; the error of a score is at most "
+            f"{scores.bound:.3g}"
         )
     if scores is not None and scores.rounding:
         notes.append(
@@ -91,7 +91,8 @@ def _notes(walk: Walk, scores: Scores | None) -> tuple[str, ...]:
         )
     if walk.unsure:
         notes.append(
-            f"{walk.unsure} activations depend on how single precision rounds a sum; the nearest float counts"
+            f"{walk.unsure} activations depend on how single precision rounds a sum; sums are rounded to the "
+            "nearest float"
         )
     return tuple(notes)
 
@@ -145,7 +146,7 @@ def _network(
         raise DataError(f"{name}: weights of more than 24 bits; train with fewer bits")
     if any(not each.shape[0] for each in rows):
         raise DataError(
-            f"{name}: a layer whose activations never change; nothing depends on the input"
+            f"{name}: a layer with constant activations; the output does not depend on the input"
         )
     widths = [rows[0].shape[1] - 1, *(len(each) for each in rows)]
     return TrainedNetwork(
@@ -262,7 +263,7 @@ class Inputs:
             If they could be any number.
         """
         if sorted(index.tolist()) != list(range(self.size)):
-            raise NotIntegerError("inputs of which one is used twice or not at all")
+            raise NotIntegerError("an input that is used twice or not at all")
         found = self._quantised(apply, index)
         return self._listed(apply, index) if found is None else found
 
@@ -327,22 +328,22 @@ class Inputs:
             level = np.searchsorted(limits[place], probes[:, own], side="right")
             if not np.array_equal(values[place][level], made[:, place]):
                 raise NotIntegerError(
-                    "inputs that go through more than a quantiser of up to 4 bits"
+                    "inputs with other operators than one quantiser of up to 4 bits"
                 )
 
     def _listed(self, apply: Apply, index: Integers) -> Levels:
         """Take the levels from rows: bits, signs or small whole numbers."""
         if self.rows is None or not self.rows.size:
             raise NotIntegerError(
-                "inputs that could be any number; give rows that show which whole numbers they are, or train "
-                "with a quantiser of up to 4 bits before it"
+                "inputs of unknown range; give rows `X` of whole numbers, or train with an input quantiser of "
+                "up to 4 bits"
             )
         seen = np.unique(self.rows)
         broken = seen[seen != np.rint(seen)]
         if len(broken) or seen[-1] - seen[0] >= _NUMBERS:
             what = f"{broken[0]:g}" if len(broken) else f"{seen[0]:g} to {seen[-1]:g}"
             raise NotIntegerError(
-                f"float inputs, such as {what}; train with a quantiser of up to 4 bits before it, or use whole "
+                f"float inputs, such as {what}; train with an input quantiser of up to 4 bits, or use whole "
                 f"numbers in a range of {_NUMBERS}"
             )
         numbers = _domain(seen)
@@ -365,7 +366,7 @@ class Inputs:
         slope = (made[-1] - made[0]) / last
         line = made[0] + slope * np.arange(len(numbers))[:, None]
         if np.abs(line - made).max() > 1e-6 * np.abs(made).max():
-            raise NotIntegerError("whole numbers that go through more than a scale and an offset")
+            raise NotIntegerError("whole numbers with other operators than a scale and an offset")
         low, high = float(numbers[0]), float(numbers[-1])
         self._set_code(
             [

@@ -110,8 +110,8 @@ def read_model_file(
     ending = path.suffix.lower()
     if _is_pickle(ending, head):
         raise UsageError(
-            f"{path}: expected no pickle, which can run any code when it is read; load it yourself and hand "
-            "the model to `btf.from_sklearn` in Python"
+            f"{path}: expected no pickle, because reading one can run any code; load it in Python and pass "
+            "the model to `btf.from_sklearn`"
         )
     for kind in KINDS:
         if kind.fits(ending, head):

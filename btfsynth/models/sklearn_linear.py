@@ -77,8 +77,8 @@ def perceptron(model: Any, reading: Reading) -> ImportedModel:
     """Return a multilayer perceptron without an activation, which is linear; others are refused."""
     if model.activation != "identity" and len(model.coefs_) > 1:
         raise UsageError(
-            f"{reading.kind}: hidden activation {model.activation} makes real numbers, hardware here has "
-            "threshold neurons; train with activation='identity', with `btf.train`, or a binarised network "
+            f"{reading.kind}: hidden activation {model.activation} gives real numbers, expected threshold "
+            "neurons; train with activation='identity', with `btf.train`, or a binarised network "
             "for `btf.from_onnx`"
         )
     weights, bias = np.eye(model.n_features_in_), np.zeros(model.n_features_in_)
@@ -128,7 +128,7 @@ def _model(
     code = TableCode("grid", tuple(codes), REFUSE)
     if not code.width:
         raise UsageError(
-            f"{reading.kind}: gives every row the same answer; there is no hardware to make"
+            f"{reading.kind}: gives every row the same label; there is no hardware to make"
         )
     if scores is not None:
         size = float(np.abs(np.array(rows)).sum(axis=0).max() + np.abs(base).max())
@@ -234,12 +234,12 @@ def linear_model(sums: BitSums, code: TableCode, reading: Reading) -> ImportedMo
     said = (
         ()
         if not bound
-        else (f"weights of {plural(bits, 'bit')}: sums are off by at most {bound:.3g}",)
+        else (f"weights of {plural(bits, 'bit')}: the error of a sum is at most {bound:.3g}",)
     )
     whole = [each.name for each in code.columns if each.kind == LEVELS]
     if whole:
         few = ", ".join(whole[:3]) + (f", ... ({len(whole)})" if len(whole) > 3 else "")
-        said = (*said, f"whole numbers: {few}; what is outside their range in `X` is cut off")
+        said = (*said, f"whole numbers: {few}; values outside their range in `X` are clipped")
     return ImportedModel(
         origin.name,
         origin.source,

@@ -183,15 +183,16 @@ class Columns:
         column = feature.column
         name = shown(self.names[column], 40)
         if not isinstance(feature, NumberFeature) or feature.steps:
-            raise UsageError(f"{where}: column {name}: expected it as it is, not scaled or binned")
+            raise UsageError(f"{where}: column {name}: expected it neither scaled nor binned")
         if any(each is None or each != each for each in categories):  # noqa: PLR0124 - NaN
             raise UsageError(
-                f"{where}: column {name}: a category for missing values is not supported; name them before"
+                f"{where}: column {name}: a category for missing values is not supported; replace them by a "
+                "word first"
             )
         words = tuple(word_of(each) for each in categories)
         if len(set(words)) < len(words) or self.words.get(column, words) != words:
             raise UsageError(
-                f"{where}: column {name}: expected different words, the same each time"
+                f"{where}: column {name}: expected different words, the same in every use"
             )
         self.words[column] = words
         self.given[column] = list(categories)
@@ -264,8 +265,8 @@ def transformed(step: Any, features: Sequence[Feature], columns: Columns) -> lis
     if hasattr(step, "get_support"):
         return [features[place] for place in step.get_support(indices=True)]
     raise UsageError(
-        f"{kind}: is not supported before a model, expected {_KNOWN}; import the model behind it, whose "
-        "columns are then its inputs"
+        f"{kind}: is not supported before a model, expected {_KNOWN}; import the model alone, with these "
+        "columns as inputs"
     )
 
 
@@ -275,7 +276,7 @@ def _imputed(step: Any, features: Sequence[Feature]) -> list[Feature]:
         raise UsageError("SimpleImputer: add_indicator is not supported; train without it")
     statistics = getattr(step, "statistics_", None)
     if statistics is not None and len(statistics) != len(features):
-        raise UsageError("SimpleImputer: drops an empty column; leave it out before")
+        raise UsageError("SimpleImputer: drops an empty column; remove the column first")
     return list(features)
 
 
@@ -358,7 +359,10 @@ def _is(number: float) -> Callable[[Values], Values]:
 def _one_hot(step: Any, features: Sequence[Feature], columns: Columns) -> list[Feature]:
     infrequent = getattr(step, "infrequent_categories_", None)
     if infrequent is not None and any(each is not None for each in infrequent):
-        raise UsageError("OneHotEncoder: infrequent categories are not supported; train without")
+        raise UsageError(
+            "OneHotEncoder: infrequent categories are not supported; train without min_frequency and "
+            "max_categories"
+        )
     found: list[Feature] = []
     for place, feature in enumerate(features):
         categories = list(step.categories_[place])
@@ -370,7 +374,7 @@ def _one_hot(step: Any, features: Sequence[Feature], columns: Columns) -> list[F
                 word = columns.as_words(feature, categories, "OneHotEncoder")
                 found.append(word.mapped(_is(float(number))))
             elif isinstance(feature, NumberFeature):
-                raise UsageError("OneHotEncoder: expected columns as they are, or in bins")
+                raise UsageError("OneHotEncoder: expected unscaled or binned columns")
             else:
                 found.append(feature.mapped(_is(float(category))))
     return found

@@ -98,7 +98,7 @@ def ada_boost(model: Any, reading: Reading) -> ImportedModel:
 def gradient_boosting(model: Any, reading: Reading) -> ImportedModel:
     if not isinstance(model.init_, str) and type(model.init_).__name__ != "DummyClassifier":
         raise UsageError(
-            f"{reading.kind}: an init estimator of its own is not supported; train with init=None or 'zero'"
+            f"{reading.kind}: an init estimator is not supported; train with init=None or 'zero'"
         )
     trees = [each.tree_ for each in model.estimators_.reshape(-1)]
     outputs = model.estimators_.shape[1]
@@ -117,7 +117,7 @@ def gradient_boosting(model: Any, reading: Reading) -> ImportedModel:
 def hist_gradient_boosting(model: Any, reading: Reading) -> ImportedModel:
     if getattr(model, "is_categorical_", None) is not None:
         raise UsageError(
-            f"{reading.kind}: splits by categories are not supported; put a OneHotEncoder before it in a "
+            f"{reading.kind}: splits by categories are not supported; use a OneHotEncoder before it in a "
             "Pipeline"
         )
     made, shapes = [], []

@@ -60,7 +60,7 @@ def read_xgboost(model: Any, X: Any = None, options: ReadOptions | None = None) 
         missing = getattr(model, "missing", math.nan)
         if missing is not None and not math.isnan(missing):
             raise UsageError(
-                f"{kind}: `missing` is {missing:g}, so its splits send that value elsewhere; train with "
+                f"{kind}: `missing` is {missing:g}, so its splits treat that value separately; train with "
                 "missing=nan on rows without missing values"
             )
         classifier, booster = model, model.get_booster()
@@ -188,14 +188,14 @@ def _booster(record: Any, kind: str, last: int | None) -> _Booster:
     version = tuple(int(each) for each in record.get("version", (0,)))
     if version < _FIRST or version[0] > _LAST:
         raise UsageError(
-            f"{kind}: the model is of version {'.'.join(map(str, version))}, known are "
-            f"{'.'.join(map(str, _FIRST))} to {_LAST}; load and save it with a known one"
+            f"{kind}: expected version {'.'.join(map(str, _FIRST))} to {_LAST}, got "
+            f"{'.'.join(map(str, version))}; load and save it with one of these"
         )
     learner = record["learner"]
     objective = learner["objective"]["name"]
     if objective not in _OBJECTIVES:
         raise UsageError(
-            f"{kind}: objective {objective} is of no classifier, expected {', '.join(_OBJECTIVES)}"
+            f"{kind}: objective {objective} is not a classifier's, expected {', '.join(_OBJECTIVES)}"
         )
     booster = learner["gradient_booster"]
     dropped: Sequence[float] | None = None
@@ -251,14 +251,14 @@ def _tree(tree: Any, number: int, kind: str) -> tuple[Splits, NDArray[np.float64
     types = np.array(tree.get("split_type", []), dtype=np.int64)
     if (types[inner[: len(types)]] != 0).any() or tree.get("categories_nodes"):
         raise UsageError(
-            f"{kind}: tree {number} splits by categories, which is not supported; put a OneHotEncoder before "
-            "the training"
+            f"{kind}: tree {number} splits by categories, which is not supported; train on one-hot columns "
+            "(OneHotEncoder)"
         )
     threshold = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)
     if not np.isfinite(threshold[inner]).all():
         raise UsageError(
             f"{kind}: tree {number} has a split by missing values, which is not supported; impute them before "
-            "the training"
+            "training"
         )
     splits = Splits(
         np.where(inner, np.array(tree["split_indices"], dtype=np.int64), LEAF),

@@ -100,7 +100,7 @@ def _why_not_verified(folder: DesignFolder, covers: str) -> str:
     """Say what is missing in a design of which no check failed."""
     rows = [row for chain in chains(folder) for row in chain["rows"]]
     if not any(row["state"] == "good" and row["name"] != "network" for row in rows):
-        return f"The netlist is right on {covers}, but no check of the hardware is recorded here."
+        return f"The netlist is correct on {covers}, but no check of the hardware is recorded here."
     for targets in folder.targets.values():
         if not targets.all_right:
             missed = f"{targets.count - targets.right} of {plural(targets.count, 'target')}"

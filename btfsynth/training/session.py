@@ -106,7 +106,9 @@ def train(
     options = options or TrainOptions()
     if options.votes is not None:
         if checkpoint_file is not None or executor is not None:
-            raise UsageError("`votes`: takes no checkpoint and no other processes; it is soon done")
+            raise UsageError(
+                "`votes`: supports neither checkpoints nor further processes; it is fast"
+            )
         valid = None if valid is None else matched(valid, dataset, dataset.n_inputs)
         return run_votes(dataset, options, valid, on_event)
     plan = plan_for(dataset, options)

@@ -186,7 +186,7 @@ class _Chain:
         code = manifest.options.get("code")
         chosen = None if not isinstance(code, str) else parse_code(code)
         if isinstance(chosen, CodeSpec):
-            raise _SkipError(f"{manifest.source} in a code that its own rows chose")
+            raise _SkipError(f"{manifest.source} with a code fitted to its own rows")
         if dataset.content_hash != manifest.data_hash:
             raise _failed("data hash", f"the data hash is not that of {manifest.source}")
         if not manifest.specified:

@@ -180,7 +180,7 @@ def test_a_network_trained_on_the_values_takes_any_code(cli, three_classes):
         (["adder:2", "--label"], "adder:2: expected classes as targets for a label, got bits"),
         (
             ["points.dat", "--code", "binary:4", "--weights", "exact"],
-            "weights: over coded inputs they are integers",
+            "weights: must be integers if inputs are coded",
         ),
         (
             ["adder:2", "--weights", "1"],

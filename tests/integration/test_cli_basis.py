@@ -73,7 +73,10 @@ def test_from_python(multiplier, tmp_path, monkeypatch):
         btf.UsageError, match="`basis`: expected one of maj, xmg, aig, xag, got 'mig'"
     ):
         given.to_basis("mig")
-    assert given.to_basis("aig", time_limit=1e-9).proof == "cell by cell, as the time was up"
+    assert (
+        given.to_basis("aig", time_limit=1e-9).proof
+        == "cell by cell, because the time limit was reached"
+    )
 
 
 def test_the_fewest_lookup_tables(cli, tmp_path):

@@ -285,7 +285,7 @@ def read_outputs(numbers: NDArray[np.float64], name: str) -> Outputs:
             found = classes_of(labels, name)
             if found is not None:
                 return found
-        expected = f"0, 1 or -, or 2 to {MAX_CLASSES} classes, numbers that follow each other or occur often"
+        expected = f"0, 1 or -, or 2 to {MAX_CLASSES} classes, which are consecutive numbers or occur often"
     row, column = (int(place) for place in np.argwhere(bad)[0])
     raise BadValue(row, column, expected)
 

@@ -268,7 +268,7 @@ def _patterns(body: Table, roles: Roles) -> Dataset:
         size = expanded_size(cubes)
         if size > max(MAX_EXPANDED, len(cubes)):
             raise file.error(
-                f"the rows stand for {size} input vectors; at most {MAX_EXPANDED} can be listed"
+                f"the rows expand to {size} input vectors; at most {MAX_EXPANDED} can be listed"
             )
         inputs, rows = expand_cubes(cubes)
     else:

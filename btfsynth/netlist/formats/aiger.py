@@ -182,8 +182,8 @@ def _latch_words(file: SourceFile, line: bytes, literal: int, number: int) -> li
     words = line.split()
     if len(words) not in (1, 2) or (words[1:] and words[1] not in (b"0", b"1", b"%d" % literal)):
         raise file.error(
-            f"expected what the latch {literal} reads, then 0, 1 or {literal} as its reset value if "
-            f"there is one, got {_shown(line)}",
+            f"expected the next state of latch {literal} and optionally 0, 1 or {literal} as its reset value, "
+            f"got {_shown(line)}",
             number,
         )
     return words

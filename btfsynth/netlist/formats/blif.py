@@ -39,7 +39,7 @@ _IGNORED = (
 )
 _REFUSED = {
     ".blackbox": "the model {} is a black box, expected one of gates",
-    ".flop": "the flip-flop of {} has pins of its own, expected .latch",
+    ".flop": "the flip-flop of {} has unsupported pins, expected .latch",
     ".mv": "{} has multi-valued variables, expected Boolean ones",
     ".table": "{} has tables of BLIF-MV, expected .names",
 }

@@ -56,7 +56,7 @@ def emit_python(netlist: AnyNetlist, names: HdlNames, provenance: Mapping[str, s
         "_rows = np.atleast_2d(_given)",
         f"if _rows.ndim != 2 or _rows.shape[1] != {n_inputs} or not np.isin(_rows, (0, 1)).all():",
         f'    raise ValueError(f"expected rows of {n_inputs} bits, 0 or 1, got {{_given.shape}}")',
-        "_x = np.packbits(_rows.astype(bool), axis=0).T  # eight rows a byte",
+        "_x = np.packbits(_rows.astype(bool), axis=0).T  # eight rows per byte",
         "_zero = np.zeros((len(_rows) + 7) // 8, dtype=np.uint8)",
         *(
             f"{port.name} = _x[{first}{'' if port.width == 1 else f':{first + port.width}'}]"

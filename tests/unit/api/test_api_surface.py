@@ -89,7 +89,7 @@ def test_every_name_is_documented(name):
     value = getattr(btf, name)
     doc = inspect.getdoc(value) or ""
     assert len(doc) > 30
-    if made := re.match(r"What `(\w+)` (made|found)", doc):
+    if made := re.match(r"Result of `(\w+)`", doc):
         doc = inspect.getdoc(getattr(btf, made[1]))
     if not issubclass(value if isinstance(value, type) else object, (Exception, btf.Event)):
         assert ">>> import btfsynth as btf" in doc

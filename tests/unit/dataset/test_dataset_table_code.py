@@ -124,7 +124,7 @@ def test_other_rows_are_coded_alike():
     found = with_code(other, code)
     assert found.inputs.tolist() == [[1, 1, 1, 0, 0, 1], bits.inputs[4].tolist()]
     strict = chosen(data, "quantile:3", "error")
-    with pytest.raises(DataError, match="column 'n': expected a value, got none"):
+    with pytest.raises(DataError, match="column 'n': expected a value that the code knows"):
         with_code(data, strict)
     with pytest.raises(
         DataError, match="column 'n': expected a number, as the code has there, got 'a'"
@@ -256,5 +256,5 @@ def test_what_a_column_may_not_be():
         chosen(many, "auto,id=tree:3")
     with pytest.raises(UsageError, match="no column 'x'; columns are: id, v"):
         chosen(many, "auto,x=skip")
-    with pytest.raises(UsageError, match="the order names no 'k10', which occurs"):
+    with pytest.raises(UsageError, match="the order lacks 'k10', which occurs"):
         chosen(many, "auto,id=ordinal:k0<k1")

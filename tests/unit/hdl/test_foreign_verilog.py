@@ -198,7 +198,7 @@ PIPE = "module t (input [1:0] a, b, input clk, r, output reg [1:0] y);\nreg [1:0
         ),
         (
             f"{PIPE}always @(posedge clk or posedge a[0]) if (a[0]) y <= 0;\nelse y <= b;\nendmodule",
-            r"t.v:[34]: the register y\[[01]\] is set at any time by a\[0\]",
+            r"t.v:[34]: the register y\[[01]\] is set asynchronously by a\[0\]",
         ),
         (
             f"{PIPE}always @(posedge a[1])\ny <= b;\nendmodule",

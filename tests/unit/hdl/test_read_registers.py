@@ -257,7 +257,7 @@ def test_refused_unless_they_are_to_be_ports(parse, text, message):
         (
             parse_aiger,
             AAG.format(more="", next0=13, reset=" 2"),
-            "f:3: expected what the latch 4 reads, then 0, 1 or 4",
+            "f:3: expected the next state of latch 4 and optionally 0, 1 or 4",
         ),
         (parse_aiger, AAG.format(more="", next0=99, reset=""), "f:3: expected a literal of at"),
         (parse_aiger, AAG.format(more=" 0 0 1", next0=13, reset=""), "f:1: justice properties"),

@@ -168,9 +168,9 @@ def test_a_split_of_xgboost_is_below(tmp_path):
 
 TREES = "learner/gradient_booster/model/trees/0"
 REFUSED = [
-    ("learner/objective/name", "reg:squarederror", "is of no classifier"),
-    ("version", [0, 90, 0], "is of version 0.90.0, known are 1.7 to 3; load and save it"),
-    ("version", [7, 0, 0], "is of version 7.0.0"),
+    ("learner/objective/name", "reg:squarederror", "is not a classifier's"),
+    ("version", [0, 90, 0], "expected version 1.7 to 3, got 0.90.0; load and save it"),
+    ("version", [7, 0, 0], "expected version 1.7 to 3, got 7.0.0"),
     ("learner/gradient_booster/name", "gblinear", "expected trees"),
     (f"{TREES}/split_type", [1, 0, 0], "tree 0 splits by categories.* OneHotEncoder"),
     (f"{TREES}/tree_param", {"size_leaf_vector": "3"}, "multi_strategy='one_output_per_tree'"),

@@ -175,7 +175,7 @@ def test_a_circuit_becomes_verified_hardware(tmp_path: Path) -> None:
         ({"connections2": [[0, 0]]}, "unknown array 'connections2'; layers count from 0"),
         ({"connections0": [[0, 1, 2]]}, "expected connections0 of 2 inputs .*use tables0"),
         ({"groups": 3}, "groups: expected 2 or more that divide 1 gates, got 3"),
-        ({"thresholds": [[1.0, 1.0], [0.0, 1.0]]}, "numbers that rise along every row"),
+        ({"thresholds": [[1.0, 1.0], [0.0, 1.0]]}, "numbers that increase along every row"),
         ({"thresholds": [[1.0, 2.0]]}, r"thresholds: expected \(columns, bits\) numbers, 4 in all"),
         ({"inputs": 0}, "inputs: expected numbers from 1 to"),
         ({"inputs": None}, "objects"),
@@ -195,7 +195,7 @@ def test_refused_arrays(tmp_path: Path, changes: dict[str, Any], message: str) -
         ({"gates": [dict(CIRCUIT["gates"][0], op="MAJ")]}, "gate 3: unknown op 'MAJ'"),
         (
             {"gates": [dict(CIRCUIT["gates"][0], in1=8)]},
-            r"gate 3 \(XOR\): reads 8, which does not come before",
+            r"gate 3 \(XOR\): reads 8, which is not an input or an earlier gate",
         ),
         ({"gates": [{"gate_id": 3}]}, "expected a circuit of torchlogix .*'op'"),
         ({"gates": [dict(CIRCUIT["gates"][0], gate_id=1)]}, "gate 1: expected a number of its own"),

@@ -167,7 +167,7 @@ def test_few_bits_of_a_leaf_are_within_their_bound():
     found = btf.from_sklearn(model, rows, leaf_bits=1)
     assert found.core.bound > 0
     assert 0 < found.compared[0].near < 2000
-    assert found.notes[0].startswith("leaves of 1 bit: sums are off by at most")
+    assert found.notes[0].startswith("leaves of 1 bit: the error of a sum is at most")
     exact = btf.from_sklearn(model, rows)
     assert exact.compared[0].near == 0
 

@@ -157,7 +157,7 @@ def test_inputs_without_a_quantiser_are_what_rows_show(
     assert [port.label for port in model.netlist.input_ports] == ports
     wanted = rows @ constants["w"] + constants["c"] > 0
     assert np.array_equal(model.predict(rows), wanted)
-    with pytest.raises(DataError, match=r"node 'Gemm_h' .*could be any number; give rows"):
+    with pytest.raises(DataError, match=r"node 'Gemm_h' .*of unknown range; give rows"):
         read_onnx(path, None, ReadOptions())
     with pytest.raises(DataError, match=r"Gemm.*float inputs, such as -?0\.[27]5"):
         read_onnx(path, rows + 0.25, ReadOptions())
@@ -233,11 +233,11 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
             node("Mul", ["r", "pi"], "q"), node("MatMul", ["q", "big"], "k"),
             node("Relu", ["k"], "l"), node("MatMul", ["l", "w3"], "y"),
         ],
-        r"node 'MatMul_y' \(MatMul\): reads a float activation of more than 16 levels; put a quantiser",
+        r"node 'MatMul_y' \(MatMul\): reads a float activation of more than 16 levels; add a quantiser",
     ),
     "float weights": (
         [bipolar("x", "a"), node("MatMul", ["a", "f"], "h"), bipolar("h", "y")],
-        r"node 'MatMul_h' .*weights that are no multiples of one step .*quantise them",
+        r"node 'MatMul_h' .*weights that are not multiples of one step .*quantise them",
     ),
     "unknown domain": (
         [node("BipolarQuant", ["x", "one"], "y", "my.own")],

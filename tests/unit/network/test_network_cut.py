@@ -44,7 +44,7 @@ def test_only_hidden_layers(layer: int) -> None:
 
 def test_a_layer_that_is_passed_by() -> None:
     """Neurons that see the inputs beside the layer cannot do without these."""
-    with pytest.raises(TopologyError, match="sees what lies before"):
+    with pytest.raises(TopologyError, match="reads a node before it"):
         cut_network(random_network((2, 3, 2), 1, skip=True), 1, "code")
 
 

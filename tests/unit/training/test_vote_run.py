@@ -46,7 +46,7 @@ def test_look_up_tables_limit_the_votes() -> None:
 def test_what_votes_do_not_take() -> None:
     with pytest.raises(UsageError, match="takes neither `widths` nor `topology`"):
         train(TRAIN, TrainOptions(votes=2, widths=(192, 4, 10)))
-    with pytest.raises(UsageError, match="takes no checkpoint"):
+    with pytest.raises(UsageError, match="supports neither checkpoints"):
         train(TRAIN, TrainOptions(votes=2), checkpoint_file="a.npz")
     with pytest.raises(UsageError, match="expected Boolean inputs"):
         train(btf.load("digits:grey,train=20").core, TrainOptions(votes=2))

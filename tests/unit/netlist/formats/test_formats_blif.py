@@ -250,7 +250,7 @@ def test_a_state_machine_beside_its_gates():
     ("line", "message"),
     [
         (".blackbox", "f.blif:4: the model 'm' is a black box"),
-        (".flop D=a Q=y", "f.blif:4: the flip-flop of 'm' has pins of its own"),
+        (".flop D=a Q=y", "f.blif:4: the flip-flop of 'm' has unsupported pins"),
         (".mv a 3", "f.blif:4: 'm' has multi-valued variables"),
         (".start_kiss\n.i 1", "f.blif:4: expected .end_kiss, the file ends"),
         (".colour red", "f.blif:4: '.colour' is not supported"),
