@@ -1,7 +1,7 @@
-"""Ensembles of trees with real leaves as imported models: how many bits a leaf takes, and rows to try.
+"""Ensembles of trees with real leaves as imported models: bits of the leaves, and rows to compare.
 
-Libraries have trees as splits of features at thresholds (`Splits`); here they become trees over the questions
-of a grid.
+The trees of libraries split features at thresholds (`Splits`); here they become trees over the questions of a
+grid.
 """
 
 from __future__ import annotations
@@ -33,48 +33,48 @@ from btfsynth.models.record import ImportedModel, Library, class_port
 from btfsynth.netlist.builder import NetlistBuilder
 
 _EXACT_BITS = 12
-"""Bits up to which leaves that are multiples of a power of two stay as they are."""
+"""Maximum bits of leaves that stay exact if they are multiples of a power of two."""
 TRIED_BITS = (8, 12, 16, 20, 24)
-"""Bits of the largest leaf, tried until every known row keeps its label."""
+"""Bits of the largest leaf, tried in this order until every known row keeps its label."""
 _TRIED_ROWS = 1024
 
 _FEW_BITS, _SLACK = range(3, 7), 0.7
-"""Bits of leaves with which they are rounded by what they cost, and by up to so many units."""
+"""Bits of leaves that are rounded by cost, and the maximum rounding in units."""
 
 AnyTree = IntegerTree | RealTree
 
 
 @dataclass(frozen=True, eq=False)
 class RealEnsemble:
-    """Trees over the questions of a grid: of one output the sign decides, of several the largest."""
+    """Trees over the questions of a grid; a single output decides by its sign, several by the largest."""
 
     trees: tuple[RealTree, ...]
     bias: tuple[float, ...]
-    # Of one output: whether a sum of exactly 0 is the second class
+    # For one output: whether a sum of exactly 0 is the second class
     inclusive: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """What an ensemble is of: names and labels, and the library that is asked for them."""
+    """Origin of an ensemble: names, labels, and the library to compare with."""
 
     name: str
     source: str
     classes: tuple[Scalar, ...]
     library: Library | None
-    # From numbers, and places of words, to rows as the library takes them
+    # From numbers and indices of words to rows for the library
     rows_of: Callable[[NDArray[np.float64]], Any]
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class EnsembleFunction:
-    """The integer model: from ``(rows, input bits)`` to the bits of the label, least significant first."""
+    """The integer model, from ``(rows, input bits)`` to the bits of the label, least significant first."""
 
     ensemble: TreeEnsemble
     grid: Grid
     width: int
-    real: RealEnsemble  # What was rounded
+    real: RealEnsemble  # Roundings, in words
 
     def __call__(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return bits_of(self.ensemble.labels(self.grid.answers(rows)), self.width)
@@ -85,8 +85,8 @@ def ensemble_model(
 ) -> ImportedModel:
     """Return an ensemble in integers.
 
-    Leaves that are small multiples of a power of two stay exact. Else the largest has `leaf_bits` bits; None
-    takes 8, and more until rows of `X` and rows at the borders have the library's labels.
+    Leaves that are small multiples of a power of two stay exact. Otherwise the largest leaf has `leaf_bits`
+    bits. None takes 8 bits, or more until the rows of `X` and rows at the borders have the library's labels.
     """
     whole, bound, bits = _exactly(ensemble), Fraction(0), None
     borders = cache(partial(border_rows, grid, ensemble.trees, origin.rows_of))
@@ -118,7 +118,7 @@ def ensemble_model(
 
 
 def label_tree_model(tree: IntegerTree, grid: Grid, origin: Origin) -> ImportedModel:
-    """Return a tree whose leaves are the places of labels."""
+    """Return a tree whose leaves are indices of labels."""
     port = class_port(len(origin.classes))
     builder = NetlistBuilder(origin.name, grid.code.ports, (port,))
     inputs = [builder.input(bit) for bit in range(builder.n_inputs)]
@@ -141,7 +141,7 @@ def label_tree_model(tree: IntegerTree, grid: Grid, origin: Origin) -> ImportedM
 
 
 def _exactly(ensemble: RealEnsemble) -> TreeEnsemble | None:
-    """Return an ensemble in the smallest integers that are exact; None if these are not small."""
+    """Return an ensemble with exact integer leaves; None if these would not be small."""
     leaves = [tree.value[_leaves(tree)] for tree in ensemble.trees]
     values = np.concatenate([np.array(ensemble.bias), *leaves])
     for bits in range(_EXACT_BITS + 1):
@@ -156,7 +156,7 @@ def _exactly(ensemble: RealEnsemble) -> TreeEnsemble | None:
 
 
 def _rounded(ensemble: RealEnsemble, bits: int) -> tuple[TreeEnsemble, Fraction]:
-    """Return an ensemble of which the tree with the largest range has leaves of so many bits."""
+    """Return an ensemble rounded so that the leaves of the tree with the largest range have `bits` bits."""
     ranges = [Fraction(float(np.ptp(tree.value[_leaves(tree)]))) for tree in ensemble.trees]
     widest = max(ranges, default=Fraction(0)) or Fraction(1)
     scale = ((1 << bits) - 1) / widest
@@ -167,7 +167,7 @@ def _rounded(ensemble: RealEnsemble, bits: int) -> tuple[TreeEnsemble, Fraction]
 
 
 def _leaf_width(whole: TreeEnsemble) -> int:
-    """Return the bits of the largest leaf above the smallest of its tree."""
+    """Return the bits of the largest difference of two leaves of a tree."""
     ranges = [int(np.ptp(tree.value[_leaves(tree)])) for tree in whole.trees]
     return max(ranges, default=0).bit_length()
 
@@ -183,7 +183,7 @@ def _inclusive(ensemble: RealEnsemble, whole: TreeEnsemble) -> TreeEnsemble:
 
 
 def _bits_for(ensemble: RealEnsemble, grid: Grid, origin: Origin, rows: Sequence[Any]) -> int:
-    """Return the fewest bits with which the most of known rows have the library's label."""
+    """Return the fewest bits with which the most known rows have the library's label."""
     if origin.library is None:
         return TRIED_BITS[1]
     place = {str(label): number for number, label in enumerate(origin.classes)}
@@ -209,9 +209,9 @@ def border_rows(
     rows_of: Callable[[NDArray[np.float64]], Any],
     count: int,
 ) -> Any:
-    """Return rows that lie at the borders of leaves, on either side, the same ones each time.
+    """Return rows at the borders of leaves, on either side; deterministic.
 
-    Each goes down a tree at random and takes, in every column, a value at a border that leads there.
+    Each row follows a random path down a tree and has, in every column of the path, a value at a border.
     """
     random = np.random.Generator(np.random.PCG64(0))
     columns = [border_values(grid, column) for column in range(len(grid.columns))]
@@ -246,11 +246,11 @@ class Splits:
     Parameters
     ----------
     feature
-        ``(nodes,)`` int64: what a node splits, `LEAF` at a leaf.
+        ``(nodes,)`` int64: the feature that a node splits, `LEAF` at a leaf.
     threshold
         ``(nodes,)`` float64.
     left, right
-        ``(nodes,)`` int64: the next node.
+        ``(nodes,)`` int64: the children.
     """
 
     feature: NDArray[np.int64]
@@ -260,12 +260,12 @@ class Splits:
 
 
 def ordered(splits: Splits, values: NDArray[np.float64]) -> tuple[Splits, NDArray[np.float64]]:
-    """Return a tree with the numbers of its nodes as they are reached from the root, parents first.
+    """Return a tree with its nodes numbered from the root, parents first.
 
     Raises
     ------
     UsageError
-        If it is no tree: a node is reached twice, or does not exist.
+        If it is not a tree: a node is reached twice or does not exist.
     """
     order, place = [0], 0
     while place < len(order):
@@ -295,7 +295,7 @@ def over_questions(
     features: Sequence[Feature],
     goes_right: Callable[[Values, Values], NDArray[np.bool_]],
 ) -> tuple[list[Question], list[RealTree]]:
-    """Return the different questions of trees, and the trees over them, each with leaves of 0."""
+    """Return the distinct questions of trees, and the trees over them with all leaves 0."""
     inner = [np.flatnonzero(tree.feature != LEAF) for tree in trees]
     if not sum(map(len, inner)):
         return [], [_leaf_tree(tree, np.full(len(tree.feature), LEAF)) for tree in trees]

@@ -1,10 +1,10 @@
 """Networks of gates and lookup tables, as torchlogix, difflogic and weightless networks train them.
 
-Two files are read: the circuit that torchlogix writes as JSON, and an ``.npz`` of one connection and one table,
-or number of a two-input function, per gate, layer by layer (F. Petersen et al., "Deep differentiable logic gate
-networks", NeurIPS 2022; A. Bacellar et al., "Differentiable weightless neural networks", ICML 2024). Outputs
-are bits, or groups of bits whose sums are the scores of classes: the class is that of the largest, the first of
-equal ones.
+Two kinds of files are read: circuits of torchlogix in JSON, and ``.npz`` files with the connections and the
+table, or the number of the two-input function, of every gate, layer by layer (F. Petersen et al., "Deep
+differentiable logic gate networks", NeurIPS 2022; A. Bacellar et al., "Differentiable weightless neural
+networks", ICML 2024). Outputs are bits, or groups of bits whose sums are the scores of classes; the largest
+score decides, or the first of equal ones.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from btfsynth.network.network import label_width
 from btfsynth.ports import Port
 
 MOST_INPUTS = 6
-"""Inputs of a gate."""
+"""Maximum inputs of a gate."""
 MOST_NODES = 10_000_000
 
 GATES = {
@@ -43,15 +43,15 @@ GATES = {
     "XNOR": 9, "NOT_B": 10, "OR_NOT_B": 11, "NOT": 12, "NOT_A": 12, "OR_NOT_A": 13, "NAND": 14,
     "CONST_TRUE": 15,
 }  # fmt: skip
-"""The numbers of torchlogix' gates among the sixteen functions."""
+"""Numbers of torchlogix' gates among the sixteen two-input functions."""
 _READS_A, _READS_B = ("WIRE", "NOT"), ("NOT_B",)
 
 
 def gate_table(number: int) -> int:
     """Return the table of one of the sixteen functions of ``a`` and ``b``, whose bit ``a + 2 b`` is its value.
 
-    The numbers are those of difflogic, and of its descendants: 8, 4, 2 and 1 count the values at ``00``,
-    ``01``, ``10`` and ``11``, ``a`` written first.
+    The numbers are those of difflogic: the values at ``00``, ``01``, ``10`` and ``11``, with ``a`` written
+    first, have the weights 8, 4, 2 and 1.
     """
     return sum((number >> (3 - 2 * a - b) & 1) << (a + 2 * b) for a in (0, 1) for b in (0, 1))
 
@@ -69,8 +69,8 @@ class Score:
 class GateNetwork:
     """Gates in topological order over nodes: the inputs, then the gates.
 
-    `reads` and `tables` have an entry per gate: the nodes it reads, the first least significant in its table.
-    `outputs` are nodes, or `scores` those of classes.
+    `reads` and `tables` have an entry per gate: its input nodes, the first being the least significant in its
+    table. Results are the nodes `outputs`, or the `scores` of classes.
     """
 
     n_inputs: int
@@ -78,7 +78,7 @@ class GateNetwork:
     tables: Sequence[int]
     outputs: tuple[int, ...] = ()
     scores: tuple[Score, ...] = ()
-    # (inputs, bits) float: bit t of an input is 1 where it is above its threshold t; None for inputs of bits
+    # (inputs, bits) float: bit t of an input is 1 if it is above threshold t; None for Boolean inputs
     thresholds: NDArray[np.float64] | None = None
 
     def nodes(self, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -103,13 +103,13 @@ class GateNetwork:
         return np.stack(found, axis=1)
 
     def function(self, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return ``(rows, output bits)`` uint8: the outputs, or the number of the class."""
+        """Return ``(rows, output bits)`` uint8: the outputs, or the class number."""
         if not self.scores:
             return np.ascontiguousarray(self.nodes(bits)[list(self.outputs)].T)
         return bits_of(self.sums(bits).argmax(axis=1), label_width(len(self.scores)))
 
     def lowered(self, name: str, inputs: Sequence[Port]) -> Netlist:
-        """Return the netlist: gate by gate, then an adder for every class and the place of the largest sum."""
+        """Return the netlist: the gates, then an adder per class and the index of the largest sum."""
         classes = len(self.scores)
         port = class_port(classes) if classes else Port("y", len(self.outputs))
         builder = NetlistBuilder(name, inputs, (port,))
@@ -129,7 +129,7 @@ class GateNetwork:
 
 
 def _terms(literals: Sequence[int], score: Score) -> tuple[list[tuple[int, int]], int]:
-    """Return a score as weighted literals and a constant: constants and equal literals are joined."""
+    """Return a score as weighted literals and a constant; constants and equal literals are merged."""
     counts: dict[int, int] = {}
     constant = score.offset
     for literal in literals:
@@ -171,7 +171,7 @@ def imported_gates(network: GateNetwork, name: str, source: str) -> ImportedMode
 
 
 def _thermometer(thresholds: NDArray[np.float64]) -> TableCode:
-    """Return the code of inputs that are compared with thresholds in single precision: above, not equal."""
+    """Return the code of inputs that are compared with thresholds, ``v > t`` in single precision."""
     above = np.nextafter(thresholds.astype(np.float32), np.float32(np.inf))
     columns = [
         ColumnCode(f"x[{place}]", STEPS, f"x_{place}", thresholds=tuple(map(float, own)))
@@ -304,7 +304,7 @@ def read_torchlogix(path: StrPath, X: Any, options: ReadOptions) -> ImportedMode
     Raises
     ------
     DataError
-        If it is none, or a gate in it is unknown or reads what comes later.
+        If the file has another format, or a gate is unknown or reads a later one.
     """
     path = as_path(path)
     try:
@@ -365,19 +365,19 @@ def _of_circuit(path: Path, document: Any) -> GateNetwork:
 
 
 def _gate(kind: str, given: Sequence[int]) -> tuple[list[int], int]:
-    """Return what a gate reads and its table over that."""
+    """Return the inputs of a gate and its table over them."""
     table = gate_table(GATES[kind])
     if kind.startswith("CONST"):
         return [], table & 1
     if kind in (*_READS_A, *_READS_B, "NOT_A"):
-        # Of one input; it is in the place of the first where the other is unused.
+        # A gate of one input, which is the first one if the other is unused.
         one = given[1] if kind in _READS_B or given[0] < 0 else given[0]
         return [one], 0b10 if kind == "WIRE" else 0b01
     return list(given), table
 
 
 def _scores(path: Path, sums: Sequence[Any], place: dict[int, int]) -> tuple[Score, ...]:
-    """Return sums ``(ones + beta) / tau`` on one whole-number scale, as exact as the file has them."""
+    """Return sums ``(ones + beta) / tau`` on one integer scale, exactly as in the file."""
     factors, offsets, signals = [], [], []
     for each in sums:
         tau, beta = Fraction(each.get("tau", 1.0)), Fraction(each.get("beta", 0.0))
@@ -392,7 +392,7 @@ def _scores(path: Path, sums: Sequence[Any], place: dict[int, int]) -> tuple[Sco
         factors.append(1 / tau)
         offsets.append(beta / tau)
         signals.append(np.array([place[one] for one in each["input_ids"]], dtype=np.int64))
-    if len(set(factors)) == 1:  # The usual case: one tau, which changes no order
+    if len(set(factors)) == 1:  # The usual case: one tau, which does not change the order
         offsets = [(each - offsets[0]) / factors[0] for each in offsets]
         factors = [Fraction(1)] * len(factors)
     scale = lcm(*(each.denominator for each in (*factors, *offsets)))

@@ -1,8 +1,8 @@
 """Classifiers of LightGBM, from the text of ``save_model`` or the JSON of ``dump_model``.
 
 A split sends ``x <= threshold`` to the left, both in double precision; numbers up to 1e-35, in single
-precision, are read as 0. The margin of a class is the sum of a
-leaf of each of its trees, in double precision.
+precision, are read as 0. The margin of a class is the sum of one leaf per tree of the class, in double
+precision.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MISSING_WORDS = ("None", "Zero", "NaN")
 
 
 def above(values: Values, limits: Values) -> NDArray[np.bool_]:
-    """Return where splits go right."""
+    """Return where a split goes right."""
     return np.asarray(np.where(np.abs(values) <= _ZERO, 0.0, values) > limits)
 
 
@@ -64,7 +64,7 @@ def read_lightgbm(model: Any, X: Any = None, options: ReadOptions | None = None)
 def read_lightgbm_file(path: Path, X: Any, options: ReadOptions) -> ImportedModel:
     """Read the text of ``save_model``, or the JSON of ``dump_model``.
 
-    Only the text can be compared with the library, which reads no JSON.
+    Only the text can be compared with the library, which does not read the JSON.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -85,7 +85,7 @@ def read_lightgbm_file(path: Path, X: Any, options: ReadOptions) -> ImportedMode
 
 
 def _require_whole(text: str, path: Path) -> None:
-    """Refuse a text that was cut or edited, which LightGBM answers by ending the process."""
+    """Refuse a truncated or edited text, on which LightGBM would end the process."""
     body, ends, rest = text.partition("end of trees")
     header, first, trees = body.partition("\nTree=")
     sizes = [int(size) for size in _fields(header).get("tree_sizes", "").split()]
@@ -103,7 +103,7 @@ def _require_whole(text: str, path: Path) -> None:
 
 
 def _asked(booster: Any, predict: Any) -> Library:
-    """Return how the library is asked for labels and margins."""
+    """Return the library with its labels and margins."""
     import lightgbm
 
     def margins(X: Any) -> NDArray[np.float64]:
@@ -147,7 +147,7 @@ def _imported(
 def _header(
     version: str, objective: str, names: Sequence[str], outputs: int, kind: str
 ) -> tuple[tuple[str, ...], int]:
-    """Check what a model says of itself; return the names of its columns and the number of classes."""
+    """Check the header of a model; return the names of its columns and the number of classes."""
     if version not in _VERSIONS:
         raise UsageError(
             f"{kind}: expected version {', '.join(_VERSIONS)}, got {shown(version, 20)}; load and "
@@ -269,7 +269,7 @@ def _of_json(record: Any, kind: str) -> _Booster:
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Go through a tree, parents before their children."""
+    """Visit the nodes of a tree, parents before their children."""
     waiting = [node]
     while waiting:
         node = waiting.pop()

@@ -1,8 +1,8 @@
 """Binary, ternary and few-bit multilayer perceptrons in ONNX or QONNX, as threshold networks.
 
-The graph is walked once. Constants are evaluated; what depends on the input is kept as the last layer's sums
-and the operators that follow them, until a matrix product, or the output, asks for its levels (see
-`btfsynth.models.integer_layers`). No ONNX Runtime is needed for that.
+The graph is walked once. Constants are evaluated. A value that depends on the input is kept as the sums of the
+last layer and the operators after them, until a matrix product or the output needs its levels (see
+`btfsynth.models.integer_layers`). This does not need ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class Graph:
     nodes: tuple[Node, ...]
     constants: dict[str, NDArray[Any]]
     input: str
-    shape: tuple[int, ...]  # Of a row, without the batch
-    one_row: bool  # The model takes one row at a time
+    shape: tuple[int, ...]  # Shape of a row, without the batch
+    one_row: bool  # True if the model takes one row at a time
     output: str
     producer: str
 
@@ -96,7 +96,7 @@ def read_graph(path: Path) -> Graph:
     Raises
     ------
     DataError
-        If it is none, of an unknown version, or has several inputs, or one of unknown size.
+        If it is not a model of a known version with one input of known size.
     MissingToolError
         If the package onnx is not installed.
     """
@@ -108,7 +108,7 @@ def read_graph(path: Path) -> Graph:
         model = onnx.load(str(path))
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", path) from None
-    except Exception as error:  # protobuf's own, of several versions
+    except Exception as error:  # protobuf's errors, which differ by version
         raise DataError(f"expected an ONNX model, got {shown(str(error))}", path) from None
     for each in model.opset_import:
         if each.domain in STANDARD and not OLDEST_OPSET <= each.version <= NEWEST_OPSET:
@@ -149,7 +149,7 @@ def read_graph(path: Path) -> Graph:
 def _array(onnx: Any, tensor: Any, path: Path) -> NDArray[Any]:
     try:
         array = onnx.numpy_helper.to_array(tensor)
-    except Exception as error:  # of types that NumPy has not, and of data in missing files
+    except Exception as error:  # types unknown to NumPy, and data in missing files
         raise DataError(
             f"constant {shown(tensor.name, 40)}: cannot be read: {shown(str(error))}", path
         ) from None
@@ -171,12 +171,12 @@ def _node(onnx: Any, node: Any, place: int) -> Node:
 
 
 def refusal(graph: Graph, node: Node, why: str) -> DataError:
-    """Return the error that a node is, and why."""
+    """Return the error for an unsupported node."""
     return DataError(f"node {shown(node.name, 60)} ({node.kind}): {why}", graph.path)
 
 
 def operator_of(graph: Graph, node: Node) -> Operator:
-    """Return what a node does to arrays; a `DataError` if that is unknown."""
+    """Return the function of a node on arrays; a `DataError` if it is unknown."""
     if node.standard:
         known = {
             **ELEMENTWISE,
@@ -217,27 +217,28 @@ def run_node(graph: Graph, node: Node, values: Sequence[NDArray[Any]]) -> NDArra
 
 @dataclass(frozen=True, eq=False)
 class Flow:
-    """What depends on the input: sums of a layer, and the operators behind them.
+    """A value that depends on the input: the sums of a layer and the operators after them.
 
-    ``apply`` maps ``(rows, sums)`` to ``(rows, *shape)``; `index` has the shape and tells the sum of each.
+    ``apply`` maps ``(rows, sums)`` to ``(rows, *shape)``; `index` has the shape and contains the sum of each
+    element.
     """
 
     sums: Sums | None  # None: the input itself
-    depth: int  # Layers of neurons before
+    depth: int  # Previous layers of neurons
     apply: Apply
     index: Integers
-    ordered: bool = False  # Only the place of the largest is still as it was
-    label: bool = False  # The number of the largest
-    scores: str = ""  # What has the scores themselves, once only their order is left
+    ordered: bool = False  # Only the index of the largest value is still unchanged
+    label: bool = False  # The index of the largest value
+    scores: str = ""  # The value with the scores themselves, once only their order is left
 
     def flat(self, values: NDArray[Any]) -> NDArray[Any]:
         return self.apply(values).reshape(len(values), -1)
 
 
 class Walk:
-    """A graph on its way to layers of neurons.
+    """Conversion of a graph into layers of neurons.
 
-    `read_input` makes levels of bits of what operators make of the input.
+    `read_input` turns the input and its operators into levels of bits.
     """
 
     def __init__(self, graph: Graph, read_input: Any) -> None:
@@ -257,7 +258,7 @@ class Walk:
         self.last = graph.nodes[-1] if graph.nodes else None
 
     def run(self) -> Flow:
-        """Walk the graph and return what its output is."""
+        """Walk the graph and return its output."""
         for node in self.graph.nodes:
             inputs = [self._value(node, name) for name in node.inputs]
             flows = [place for place, each in enumerate(inputs) if isinstance(each, Flow)]
@@ -346,7 +347,7 @@ class Walk:
                 raise refusal(graph, node, f"makes {found.shape[1:]} of {rows.shape[1:]} values")
             return found
 
-        apply(np.zeros((2, self._width(flow)), dtype=np.float32))  # what does not fit is said now
+        apply(np.zeros((2, self._width(flow)), dtype=np.float32))  # report a mismatch now
         return replace(flow, apply=apply)
 
     def _width(self, flow: Flow) -> int:
@@ -382,7 +383,7 @@ class Walk:
         return Flow(sums, len(self.layers), lambda rows: rows, index)
 
     def levels(self, node: Node, flow: Flow) -> Levels:
-        """Return activations as bits: those of neurons that this makes, or of the input."""
+        """Return activations as bits: of new neurons, or of the input."""
         if flow.depth != len(self.layers):
             raise refusal(
                 self.graph,
@@ -409,7 +410,7 @@ class Walk:
             if flow.sums is not None:
                 return scored(flow.sums, flow.flat, index, bits)
         except NotIntegerError:
-            pass  # not the plain sums of a layer: perhaps activations of few levels
+            pass  # not plain sums of a layer, but possibly activations with few levels
         levels = self.levels(self.last, flow)
         same = np.eye(len(levels.base), dtype=np.float32)
         try:

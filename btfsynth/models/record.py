@@ -1,6 +1,6 @@
-"""A model of another library: its exact function over bits as a netlist, and what says whether it is right.
+"""A model of another library as a netlist over bits, and its comparison with the library.
 
-`compare_rows` sets it beside the library that made it: the same labels, or an error that shows the row.
+`compare_rows` compares its labels with those of the library; a difference is an error that shows the row.
 """
 
 from __future__ import annotations
@@ -27,55 +27,55 @@ BitFunction = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 def class_port(classes: int) -> Port:
-    """Return the only output of a model that names one of so many classes."""
+    """Return the output port of a model with this number of classes."""
     return label_port((), classes)
 
 
 @dataclass(frozen=True)
 class Library:
-    """The library that made a model, asked for what it says of rows as it takes them."""
+    """The library of a model, which predicts rows in its own form."""
 
     name: str  # With its version
     # The label of each row, or ``(rows, outputs)`` 0/1 of a model without classes
     predict: Callable[[Any], NDArray[Any]]
-    # ``(rows, classes)`` float64: the label is that of the largest, the first of equal ones; None where the
-    # model has no such sums. For two classes 0 and the sum whose sign decides.
+    # ``(rows, classes)`` float64: the largest decides the label, or the first of equal ones. For two classes, 0
+    # and the sum whose sign decides. None if the model has no such sums.
     scores: Callable[[Any], NDArray[np.float64]] | None = None
-    # How far its own floats may be from the exact sums
+    # Maximum error of the library's floating-point sums
     rounding: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
 class ImportedModel:
-    """What a reader makes of a model.
+    """A model as converted by a reader.
 
-    Output ports are those of the model's own bits, or with `classes` one port ``class_number``: the place of
-    the label among the classes, a single bit for two of them. A network that names classes has the bits of its
-    output neurons before that port.
+    The output ports are those of the model's bits or, with `classes`, one port ``class_number``: the index of
+    the label among the classes, a single bit for two classes. A network with classes has the bits of its output
+    neurons before that port.
     """
 
     name: str
     source: str  # Library and kind, such as ``scikit-learn DecisionTreeClassifier``
     netlist: Netlist
-    function: BitFunction  # The integer model: the netlist is compared with it on every vector that is tried
-    code: TableCode | None = None  # None where the inputs are bits
+    function: BitFunction  # The integer model, to compare the netlist with
+    code: TableCode | None = None  # None if the inputs are bits
     classes: tuple[Scalar, ...] = ()
     network: TrainedNetwork | None = None
     library: Library | None = None
-    # Up to so many rows, in the form that the library takes, at the borders of what the model tells apart
+    # Returns up to this many rows, in the library's form, at the thresholds of the model
     border_rows: Callable[[int], Any] | None = None
-    # How far the sums that decide may be from the exact ones: the label is another one only where two are
-    # closer than twice this and the rounding of the library
+    # Maximum error of the sums that decide: a label may differ only where two sums are closer than twice this
+    # error and the rounding of the library
     bound: float = 0.0
     notes: tuple[str, ...] = ()
 
     def bits(self, X: Any) -> NDArray[np.uint8]:
-        """Return ``(rows, input bits)`` uint8 of rows as the library takes them.
+        """Return ``(rows, input bits)`` uint8 of rows in the library's form.
 
         Raises
         ------
         DataError, UsageError
-            If columns are missing, or a value is none that the code knows.
+            If columns are missing, or the code does not know a value.
         """
         if self.code is not None:
             columns, values = frame_columns("X", X)
@@ -97,13 +97,13 @@ class ImportedModel:
         return class_of(self.classes, outputs)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return what the hardware says of rows: their labels, or ``(rows, outputs)`` uint8 without classes."""
+        """Return the outputs of the hardware for rows: labels, or ``(rows, outputs)`` uint8 without classes."""
         outputs = self.function(self.bits(X))
         return np.array(self.labels(outputs)) if self.classes else outputs
 
 
 def lowered(network: TrainedNetwork, label: bool) -> Netlist:
-    """Return the netlist of a network, with the number of the class after its outputs if it names one."""
+    """Return the netlist of a network, with the class number after its outputs if there are classes."""
     function = hardware_outputs(network, label)
     reference = function_reference(function, network.topology.n_inputs)
     return lower_network(network, reference, label)[0]

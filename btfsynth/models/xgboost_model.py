@@ -27,19 +27,19 @@ from btfsynth.plugins import install_command
 
 _KIND = "XGBoost"
 _FIRST, _LAST = (1, 7), 3
-"""Versions that are known: from this one, up to this major number."""
+"""Supported versions: from the first, up to the last major number."""
 _EPS32 = float(np.finfo(np.float32).eps)
 _OBJECTIVES = {"binary:logistic": 1, "multi:softprob": 0, "multi:softmax": 0}
 
 
 def at_least(values: Values, limits: Values) -> NDArray[np.bool_]:
-    """Return where splits go right: not below the threshold, in single precision."""
+    """Return where a split goes right: not below the threshold, in single precision."""
     return np.asarray(values.astype(np.float32) >= limits.astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
 class _Booster:
-    """What a file says of a classifier."""
+    """A classifier as described by its file."""
 
     trees: tuple[Splits, ...]
     leaves: tuple[NDArray[np.float64], ...]
@@ -76,7 +76,7 @@ def read_xgboost(model: Any, X: Any = None, options: ReadOptions | None = None) 
 def read_xgboost_file(path: Path, X: Any, options: ReadOptions) -> ImportedModel:
     """Read the file of ``save_model``: JSON, or UBJSON where XGBoost is installed.
 
-    Of a training that was stopped early the rounds up to the best one count, as for an ``XGBClassifier``.
+    After early stopping, the rounds up to the best one are used, as by an ``XGBClassifier``.
     """
     library = _installed()
     if path.suffix.lower() == ".ubj":
@@ -103,13 +103,13 @@ def read_xgboost_file(path: Path, X: Any, options: ReadOptions) -> ImportedModel
 
 
 def _loaded(path: Path, library: Any, last: int | None) -> Library | None:
-    """Return how the library is asked of a file; None where it is not there, or refuses the file."""
+    """Return the library for the model of a file; None if it is not installed or refuses the file."""
     if library is None:
         return None
     booster = library.Booster()
     try:
         booster.load_model(str(path))
-    except ValueError:  # as XGBoost's own errors are
+    except ValueError:  # XGBoost's own errors
         return None
     return _asked(None, booster, last)
 
@@ -123,7 +123,7 @@ def _installed() -> Any:
 
 
 def _asked(model: Any, booster: Any, last: int | None) -> Library:
-    """Return how the library is asked for labels and margins."""
+    """Return the library with its labels and margins."""
     import xgboost
 
     until = (0, 0 if last is None else last)
@@ -228,7 +228,7 @@ def _booster(record: Any, kind: str, last: int | None) -> _Booster:
 
 
 def _bias(text: str, objective: str, outputs: int) -> tuple[float, ...]:
-    """Return the base scores as margins: one for all before version 3, one for each class since."""
+    """Return the base scores as margins: before version 3 one for all classes, since then one per class."""
     scores = [float(each) for each in text.strip("[]").split(",")]
     if len(scores) == 1:
         scores *= outputs
