@@ -47,11 +47,11 @@ class Question:
     column
         Number of the column.
     borders
-        Ascending and finite: the answer changes where a number reaches one.
+        Ascending and finite; the answer changes where a number reaches one of them.
     first
         The answer below all borders.
     words
-        Places of the categories of which it is true; None for numbers.
+        Indices of the categories for which it is true; None for numbers.
     """
 
     column: int
@@ -60,7 +60,7 @@ class Question:
     words: frozenset[int] | None = None
 
     def answers(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return ``(rows,)`` bool for numbers, or for places of categories."""
+        """Return ``(rows,)`` bool for numbers or indices of categories."""
         if self.words is not None:
             return np.isin(values, list(self.words))
         reached = np.searchsorted(np.array(self.borders, dtype=np.float64), values, side="right")
@@ -70,7 +70,7 @@ class Question:
 def first_double(
     holds: Callable[[NDArray[np.float64]], NDArray[np.bool_]], count: int
 ) -> NDArray[np.float64]:
-    """Return the smallest double for which each of some rising conditions holds.
+    """Return the smallest double for which each of several monotonic conditions holds.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def first_double(
 
     Returns
     -------
-    ``(count,)`` float64: minus infinity where the lowest finite number does, infinity where none does.
+    ``(count,)`` float64; minus infinity if the lowest finite number satisfies it, infinity if none does.
     """
     largest = _key(np.array([np.finfo(np.float64).max]))[0]
     low, high = np.full(count, -largest), np.full(count, largest)  # holds at high, not below low
@@ -96,7 +96,7 @@ def first_double(
 
 
 def _key(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return int64 in the order of doubles; 0 for both zeros."""
+    """Map doubles to int64 in the same order; both zeros to 0."""
     bits = numbers.view(np.int64)
     return np.where(bits < 0, np.int64(-(2**63)) - bits, bits)
 
@@ -132,7 +132,7 @@ class Grid:
         return list(range(first, first + self.code.columns[column].width))
 
     def parts(self, question: Question) -> list[tuple[Comparison, bool]]:
-        """Return comparisons of input bits, each with whether it is to be inverted.
+        """Return comparisons of input bits, and whether each is inverted.
 
         Of numbers, ``p1 and not (p2 and not (p3 ...))``, the first with the answer below all borders; of words
         any of them.
@@ -165,7 +165,7 @@ class Grid:
         return list(place), asked
 
     def constant(self, question: Question) -> bool | None:
-        """Return the answer to a question if it is always the same."""
+        """Return the answer to a question if it is constant."""
         if question.words is not None:
             categories = self.columns[question.column].categories or ()
             if not question.words or len(question.words) == len(categories):
@@ -225,9 +225,9 @@ def make_grid(
     rule
         `AUTO`, `THRESHOLDS`, `INTERVALS` or `NUMBERS` (see the settings).
     values
-        ``(rows, columns)`` float64 of rows that are known; they show which columns are whole numbers.
+        ``(rows, columns)`` float64 of known rows, which show which columns are whole numbers.
     source
-        Names the model in messages.
+        Name of the model in messages.
     """
     borders: list[set[float]] = [set() for _ in columns]
     for question in questions:
@@ -293,9 +293,9 @@ def whole_code(
     borders: Sequence[float],
     values: NDArray[np.float64] | None,
 ) -> ColumnCode | None:
-    """Return the code of whole numbers as they are, from below to above all borders; None if they are not.
+    """Return the code of whole numbers over a range that includes all borders; None if they are not whole.
 
-    Whole numbers outside the range get the answers of its ends, which are theirs.
+    Numbers outside the range have the answers of its ends.
     """
     if values is None or not len(values) or not (np.floor(values) == values).all():
         return None
@@ -311,7 +311,7 @@ def whole_code(
 
 
 def border_values(grid: Grid, column: int) -> NDArray[np.float64]:
-    """Return values of a column on, and just below, each of its borders; of words all places."""
+    """Return values of a column on, and just below, each of its borders; for words, all indices."""
     coded = grid.code.columns[column]
     words = grid.columns[column].categories
     if words is not None:

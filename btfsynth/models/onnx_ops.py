@@ -21,11 +21,11 @@ QUANTISED = (
     "qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas", "qonnx.custom_op"
 )  # fmt: skip
 NEWEST_OPSET, OLDEST_OPSET = 24, 7
-"""Versions of the standard operators; what is read has meant the same in all of them."""
+"""Supported versions of the standard operators, between which their meaning has not changed."""
 
 
 class UnknownOptionError(Exception):
-    """An attribute or a form of an operator that is not known."""
+    """An unsupported attribute or form of an operator."""
 
 
 def _batch_norm(x: Sequence[Array], given: Mapping[str, Any]) -> Array:
@@ -89,7 +89,7 @@ def _thresholds(x: Sequence[Array], given: Mapping[str, Any]) -> Array:
 
 
 def _axis(values: Array, parameter: Array, given: Mapping[str, Any]) -> Array:
-    """Bring a scale or zero point per channel to the shape of what it belongs to."""
+    """Broadcast a scale or zero point per channel to the shape of its tensor."""
     if parameter.ndim != 1 or len(parameter) == 1:
         return parameter
     shape = [1] * values.ndim
@@ -132,7 +132,7 @@ def _cast(x: Sequence[Array], given: Mapping[str, Any]) -> Array:
 
 
 def matrix_product(x: Sequence[Array], given: Mapping[str, Any]) -> Array:
-    """Return ``Gemm``; ``MatMul`` is one without attributes."""
+    """Evaluate ``Gemm``; ``MatMul`` is a ``Gemm`` without attributes."""
     left, right = x[:2]
     left = left.T if given.get("transA", 0) else left
     right = right.T if given.get("transB", 0) else right
@@ -173,14 +173,14 @@ ELEMENTWISE: dict[str, Operator] = {
     "QuantizeLinear": _quantize_linear,
     "DequantizeLinear": _dequantize_linear,
 }
-"""Operators that treat every activation by itself."""
+"""Elementwise operators."""
 QUANTISERS: dict[str, Operator] = {
     "BipolarQuant": _bipolar,
     "Quant": _quant,
     "IntQuant": _quant,
     "MultiThreshold": _thresholds,
 }
-"""The same of QONNX and FINN."""
+"""Elementwise operators of QONNX and FINN."""
 
 
 def _reshaped(values: Array, shape: Sequence[int]) -> Array:
@@ -205,7 +205,7 @@ SHAPES: dict[str, Operator] = {
     "Squeeze": _squeezed,
     "Unsqueeze": _unsqueezed,
 }
-"""Operators that move values about."""
+"""Operators that only move values."""
 
 
 def _number(value: Any) -> Array:
@@ -219,7 +219,7 @@ CONSTANT: dict[str, Operator] = {
     "Gather": lambda x, given: np.take(x[0], x[1], axis=given.get("axis", 0)),
     "Concat": lambda x, given: np.concatenate(list(x), axis=given["axis"]),
 }
-"""Operators of constants alone."""
+"""Operators allowed only on constants."""
 
 
 def _softmax(x: Sequence[Array], given: Mapping[str, Any]) -> Array:
@@ -232,4 +232,4 @@ LAST: dict[str, Operator] = {
     "LogSoftmax": lambda x, given: np.log(_softmax(x, given)),
     "ArgMax": lambda x, given: np.asarray(x[0].argmax(axis=given.get("axis", 0))),
 }
-"""Operators of scores: the largest of the first two's outputs is where the largest of their inputs is."""
+"""Operators on scores; the first two keep the index of the largest."""

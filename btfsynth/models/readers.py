@@ -1,6 +1,6 @@
-"""Files of models by their kind: what is in a file decides which reader takes it.
+"""Files of models; the content of a file decides its reader.
 
-`Reading` is what the readers share: the columns, the rows that are known, the labels and the library.
+`Reading` is shared by the readers: the columns, the known rows, the labels and the library.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _HEAD = 4096
 
 @dataclass(frozen=True)
 class ReadOptions(Options, settings=READ):
-    """How a model becomes bits; readers take what concerns them.
+    """Options of the conversion to bits; each reader uses those that apply.
 
     Parameters
     ----------
     (settings)
     name
-        Name of the function; None: that of the kind of model, or of the file.
+        Name of the function; None for that of the kind of model, or of the file.
     """
 
     code: str = "auto"
@@ -47,7 +47,7 @@ class ReadOptions(Options, settings=READ):
 
 @dataclass(frozen=True)
 class FileKind:
-    """A kind of file: how it is told by its name and first bytes, and ``module:function`` that reads it.
+    """A kind of file, recognised by its name and first bytes, and its reader ``module:function``.
 
     The function takes the path, rows or None, and `ReadOptions`.
     """
@@ -90,7 +90,7 @@ KINDS: tuple[FileKind, ...] = (
         "btfsynth.models.gates:read_gates_npz",
     ),
 )
-"""Of which the first that fits is taken."""
+"""The kinds of files; the first that fits is used."""
 
 
 def read_model_file(
@@ -101,9 +101,9 @@ def read_model_file(
     Raises
     ------
     UsageError
-        If it is of no known kind, or a pickle, which could run anything.
+        If the kind is unknown, or the file is a pickle, which could run any code.
     DataError
-        If it is not what its kind has.
+        If the content is invalid.
     """
     path = as_path(path)
     head = _head(path)
@@ -124,7 +124,7 @@ def read_model_file(
 
 
 def rows_of(dataset: Dataset) -> NDArray[Any]:
-    """Return the inputs of data as rows, -1 as -1: float64 numbers, or Python values where there are words."""
+    """Return the inputs of data as rows, with -1 kept: float64 numbers, or Python values if there are words."""
     if not any(column.categories for column in dataset.columns):
         rows = np.asarray(dataset.inputs, dtype=np.float64)
         return 2 * rows - 1 if SIGNS_NOTICE in dataset.notices else rows
@@ -152,20 +152,20 @@ def _head(path: Path) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A model on its way in.
+    """A model during import.
 
     Parameters
     ----------
     kind
-        What it is, for messages.
+        Kind of model, for messages.
     features
-        What it reads, of the columns.
+        Features of the columns that it reads.
     origin
-        Its name and labels, and the library.
+        Its name, labels and library.
     X
-        Rows that are known, as the library takes them; or None.
+        Known rows in the library's form, or None.
     before
-        From rows as the library takes them to those of the model itself: the steps of a pipeline before it.
+        From these rows to those of the model itself: the previous steps of a pipeline.
     """
 
     kind: str
@@ -177,7 +177,7 @@ class Reading:
     before: Callable[[Any], Any] = lambda X: X
 
     def scored(self, scores: Callable[[Any], NDArray[np.float64]], rounding: float) -> Reading:
-        """Return it with the sums that decide in the library."""
+        """Return the library with the sums that decide."""
         library = self.origin.library
         if library is None:
             return self
@@ -213,7 +213,7 @@ class Reading:
 
 
 def labels_of(classes: Any, kind: str) -> tuple[Any, ...]:
-    """Return the labels of a model as plain values; refuse a single one, and several columns of them."""
+    """Return the labels of a model as plain values; refuse a single label or several label columns."""
     if isinstance(classes, list) and classes and isinstance(classes[0], np.ndarray):
         raise UsageError(f"{kind}: expected one column of labels, got {len(classes)}")
     found = tuple(np.asarray(classes).tolist())

@@ -1,8 +1,8 @@
-"""Linear classifiers of scikit-learn: sums over bits with real weights, and so a layer of threshold neurons.
+"""Linear classifiers of scikit-learn as a layer of threshold neurons over bits.
 
-A column counts by a table: what each of its values adds to the sum of every class. Bins and words have few
-values; numbers have to be whole, as the rows `X` show, for there is no grid on which a sum of real numbers is
-exact.
+Each column has a table with the contribution of each of its values to the sum of every class. Bins and words
+have few values. Numbers must be whole, as the rows `X` show, because there is no grid on which sums of real
+numbers are exact.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 def linear_classifier(model: Any, reading: Reading) -> ImportedModel:
-    """Return a model whose label follows from ``coef_ @ x + intercept_``."""
+    """Return a model that decides by ``coef_ @ x + intercept_``."""
     weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
     bias = np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64), (len(weights),))
 
@@ -144,7 +144,7 @@ def _table(
     weights: NDArray[np.float64],
     known: NDArray[np.float64] | None,
 ) -> tuple[ColumnCode, NDArray[np.float64]]:
-    """Return the code of a column and ``(values, outputs)``: what each value of it adds."""
+    """Return the code of a column and ``(values, outputs)``, the contribution of each value."""
     column = reading.columns[place]
     if isinstance(features[0], WordFeature):
         values = [each.values for each in features if isinstance(each, WordFeature)]
@@ -179,7 +179,7 @@ def _table(
 
 
 def _bit_weights(coded: ColumnCode, table: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return for each bit of a column what it adds to every sum, beside the first row of its table."""
+    """Return the contribution of each bit of a column to every sum, relative to the first row of its table."""
     if coded.kind == STEPS:
         return list(np.diff(table, axis=0))
     if coded.kind == LEVELS:
@@ -198,12 +198,12 @@ _TRIED_ROWS = 1024
 
 @dataclass(frozen=True, eq=False)
 class BitSums:
-    """Sums of bits: of one output the sign decides, of several the largest.
+    """Weighted sums of bits; a single output decides by its sign, several by the largest.
 
     Parameters
     ----------
     weights
-        ``(bits, outputs)`` float64: what a bit of 1 adds.
+        ``(bits, outputs)`` float64: contribution of a bit of 1.
     bias
         ``(outputs,)`` float64.
     """
@@ -213,9 +213,9 @@ class BitSums:
 
 
 def linear_model(sums: BitSums, code: TableCode, reading: Reading) -> ImportedModel:
-    """Return sums with integer weights, of which the largest has as many bits as was asked for.
+    """Return sums with integer weights, the largest with the requested number of bits.
 
-    If nothing was asked, 8, and more until the rows that are known have the library's labels.
+    By default 8 bits, or more until all known rows have the library's labels.
     """
     origin = reading.origin
     borders = partial(_grid_rows, code, origin.rows_of)
@@ -256,7 +256,7 @@ def linear_model(sums: BitSums, code: TableCode, reading: Reading) -> ImportedMo
 
 
 def _rounded(sums: BitSums, bits: int) -> tuple[NDArray[np.int64], NDArray[np.int64], float]:
-    """Return integer weights and biases, and how far a sum may be from the exact one."""
+    """Return integer weights and biases, and the maximum error of a sum."""
     largest = float(np.abs(sums.weights).max()) or 1.0
     scale = ((1 << bits) - 1) / largest
     weights, bias = np.rint(sums.weights * scale), np.rint(sums.bias * scale)
@@ -314,7 +314,7 @@ def _network(
 def _largest(
     weights: NDArray[np.int64], bias: NDArray[np.int64], name: str, code: TableCode
 ) -> Netlist:
-    """Build the sums and the number of the largest."""
+    """Build the sums and the index of the largest."""
     builder = NetlistBuilder(name, code.ports, (class_port(len(bias)),))
     inputs = [builder.input(bit) for bit in range(builder.n_inputs)]
     # w b = |w| !b - |w| for a negative w

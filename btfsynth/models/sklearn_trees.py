@@ -1,7 +1,7 @@
 """Trees of scikit-learn: one, forests of them, and boosted ones.
 
 Splits compare a number in single precision with a double: ``float32(x) <= threshold`` goes to the left; only
-those of HistGradientBoosting compare doubles. A leaf of a forest has the share of every class.
+those of HistGradientBoosting compare doubles. A leaf of a forest contains the share of every class.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 def single(values: Values, limits: Values) -> NDArray[np.bool_]:
-    """Return where a number in single precision is above a double: the way to the right."""
+    """Return where a number in single precision is above a double, that is, goes right."""
     return np.asarray(values.astype(np.float32).astype(np.float64) > limits)
 
 
@@ -56,7 +56,7 @@ def forest(model: Any, reading: Reading) -> ImportedModel:
 def _summed(
     trees: Sequence[Any], values: Sequence[NDArray[np.float64]], reading: Reading
 ) -> ImportedModel:
-    """Return trees whose leaves, ``(nodes, classes)``, are added; the largest sum is the class."""
+    """Return trees whose leaves, ``(nodes, classes)``, are added; the largest sum decides the class."""
     shapes = [_splits(tree, reading.kind) for tree in trees]
     questions, plain = over_questions(shapes, reading.features, single)
     made: list[RealTree] = []
@@ -160,7 +160,7 @@ def _decision(model: Any, reading: Reading) -> Callable[[Any], NDArray[np.float6
 
 
 def _float_rounding(ensemble: RealEnsemble) -> float:
-    """Return how far sums of doubles, leaf by leaf, may be from the exact ones."""
+    """Return the maximum error of sums of doubles, added leaf by leaf."""
     largest = sum(float(np.abs(tree.value).max()) for tree in ensemble.trees)
     return _EPS * len(ensemble.trees) * (largest + max(map(abs, ensemble.bias)))
 
