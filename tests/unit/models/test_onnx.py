@@ -249,7 +249,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     ),
     "regression": (
         [bipolar("x", "a"), node("MatMul", ["a", "w1"], "y")],
-        "the output is one float, a regression; expected a bit",
+        "the output is one float, a regression; expected scores of classes",
     ),
     "undefined": ([node("Sign", ["nothing"], "y")], "reads 'nothing', which no node makes"),
     "shapes": (
