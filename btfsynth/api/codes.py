@@ -172,7 +172,7 @@ class Features:
             if count > MAX_WORDS:
                 raise ValueError(
                     f"{name}: expected numbers, or at most {MAX_WORDS} different words, got {count} in "
-                    f"{plural(len(given), 'sample')}; leave the feature out, or put words together"
+                    f"{plural(len(given), 'sample')}; drop the feature, or merge words"
                 )
 
 

@@ -1,4 +1,4 @@
-"""The circuit that is approximated, and what its input vectors weigh: from a task, a file or a table."""
+"""The exact circuit and the weights of its input vectors, from a task, a file or a table."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from btfsynth.verify.error_proof import MAX_MEASURED_INPUTS
 
 Weights = NDArray[np.int64]
 _LARGEST = 1 << 31
-"""Of the weight of a vector."""
+"""Exclusive maximum of a weight."""
 
 
 def exact_netlist(dataset: Dataset) -> tuple[Netlist, Weights | None]:
     """Return a small netlist of a data set, and the weights of its input vectors.
 
-    Vectors that are not listed have weight zero, so that the error does not count there; of listed ones every
-    target has to matter. The weights are None where all vectors are listed.
+    Vectors that are not listed have weight zero: their error is ignored. Targets of listed vectors must not be
+    don't-cares. The weights are None if all vectors are listed once.
     """
     require_bits(dataset)
     if dataset.input_kind is not InputKind.BOOLEAN:
@@ -67,9 +67,8 @@ def exact_netlist(dataset: Dataset) -> tuple[Netlist, Weights | None]:
 def read_weights(path: StrPath, ports: Sequence[Port]) -> Weights:
     """Return ``(2 ** inputs,)`` int64, the weights of input vectors from a file.
 
-    A .csv has a column for each input port, its value as a whole number, and may have one named ``weight``; a
-    vector weighs as much as its rows together, one each without that column. An .npy has ``(2 ** inputs,)``
-    whole numbers.
+    A .csv has a column with whole numbers for each input port, and optionally a column ``weight`` (default 1);
+    the weights of equal rows are added. An .npy has ``(2 ** inputs,)`` whole numbers.
     """
     path = as_path(path)
     inputs = sum(port.width for port in ports)

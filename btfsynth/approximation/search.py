@@ -1,10 +1,10 @@
-"""Search approximate circuits: walks side by side from bound to bound, the best kept as they come.
+"""The search for approximate circuits: parallel walks over increasing bounds.
 
-For every bound of a ladder a few netlists are kept, the best found. A sweep goes up the ladder: at every bound
-some walks start from what is kept there and from what is kept below it. The first sweep comes from the exact
-circuit; later ones have more patience. With a bound given the ladder ends there and the smallest circuit
-within it counts; without one all of the front of error against cost does. What is found depends on seed and
-number of sweeps, not on the number of jobs.
+For every bound the best few netlists are kept. A sweep visits the bounds in increasing order: at each, some
+walks start from the netlists kept there and from those of the bound below. The first sweep starts at the exact
+circuit; later ones have more patience. If a bound is given, it is the last one, and the smallest circuit within
+it is the result; otherwise the result is the front of error and cost. It depends on the seed and the number of
+sweeps, not on the number of jobs.
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ from btfsynth.workers.executor import (
 )
 
 _BATCH = 4
-"""Walks at a bound, and netlists kept for it."""
+"""Walks per bound, and netlists kept per bound."""
 _PATIENCE, _PATIENCE_CELL = 1_000, 10
-"""Cells tried in vain that end a walk of the first sweep: this many, and as many per cell of the exact one."""
+"""Patience of a walk of the first sweep: cells tried in vain, constant and per cell of the exact circuit."""
 _MOST_PATIENCE = 64
-"""Times as many in later sweeps at most; every sweep has twice the patience of the one before."""
+"""Maximum factor of the patience, which doubles with every sweep."""
 _RUNGS = 6
-"""Bounds of the ladder below a bound that was given, each half of the next."""
+"""Number of bounds below a given one, each half of the next."""
 _LATER = 3
-"""Of these the last ones in later sweeps."""
+"""Number of these in later sweeps, the last ones."""
 
 
 @dataclass(frozen=True)
 class ApproximateOptions(Options, settings=APPROXIMATE):
-    """What to search, and for how long.
+    """Options of a search.
 
     Parameters
     ----------
     bounds
-        What metrics may be at most; empty for the whole front of `metric`.
+        Maxima of metrics; empty for the whole front of `metric`.
     (settings)
     """
 
@@ -90,7 +90,7 @@ class ApproximateOptions(Options, settings=APPROXIMATE):
 
 @dataclass(frozen=True, eq=False)
 class ApproximateReport:
-    """The result of a search: the points of the front, the smallest error first."""
+    """The result of a search: the points of the front by increasing error."""
 
     name: str
     directory: Path
@@ -129,11 +129,11 @@ def approximate(
     on_event: OnEvent | None = None,
     executor: Callable[[int], Executor] = WorkerPool,
 ) -> ApproximateReport:
-    """Search circuits near an exact one and keep the best in a folder, each as a design with its proven error.
+    """Search for approximations of a circuit and keep the best in a folder, as designs with proven error.
 
     weights: ``(2 ** inputs,)`` int64 of the input vectors, None for ones. Ctrl-C and the time limit end the
-    search at any moment and lose nothing that is on the front. An earlier search of the same circuit and
-    settings in the folder is continued if `resume` is set, else moved aside.
+    search at any time and keep the front. If `resume` is set, an earlier search of the same circuit and
+    settings in the folder is continued, otherwise it is moved aside.
     """
     refuse_in_workers()
     reading = Reading.of(exact.output_ports, options.signed, options.bits)
@@ -146,7 +146,7 @@ def approximate(
 def _require_provable(
     exact: Netlist, options: ApproximateOptions, weights: NDArray[np.int64] | None
 ) -> None:
-    """Refuse what could not be measured in the end."""
+    """Refuse circuits and bounds that could not be measured or proven."""
     asked = set(options.bounds) or {options.metric}
     if exact.n_inputs > MAX_MEASURED_INPUTS and (asked != {Metric.WCE} or weights is not None):
         raise UsageError(
@@ -244,7 +244,7 @@ class _Search:
         )
 
     def _get_ready(self, workers: Executor) -> None:
-        """Load and compile everything in one worker first: the others find it compiled."""
+        """Load and compile everything in one worker first, so that the others find it compiled."""
         self.on_event(StageBegan("loading the kernels, compiled at first use"))
         averages = any(metric in AVERAGES for metric in self.options.bounds or (self._axis,))
         task = Task("ready", "start", get_ready, (averages,))
@@ -291,7 +291,7 @@ class _Search:
             )
 
     def _starts(self, place: int) -> list[str]:
-        """Return netlists to start from, turn by turn of what is kept at a bound and below it."""
+        """Return netlists to start from, alternately those of a bound and of the one below."""
         here = self.kept[place]
         below = self.kept[place - 1] if place else []
         found: list[str] = []
@@ -302,7 +302,7 @@ class _Search:
         return found or [self.problem.exact]
 
     def _keep(self, point: Point) -> bool:
-        """Put a point where it is among the best; return whether it is anywhere."""
+        """Add a point to each bound where it is among the best; return whether there is one."""
         kept = False
         for place, bounds in enumerate(self.levels):
             listed = self.kept[place]
@@ -325,7 +325,7 @@ class _Search:
         return next(iter(self.options.bounds), self.options.metric)
 
     def _front(self) -> list[Point]:
-        """Return what no other point beats in error and cost, the smallest error first."""
+        """Return the Pareto front of error and cost, by increasing error."""
         if self.options.bounds:
             return self.kept[-1][:1]
         every = {point.key: point for listed in self.kept for point in listed}
@@ -364,7 +364,7 @@ class _Search:
 
 
 def ladder(reading: Reading, options: ApproximateOptions) -> list[Mapping[Metric, Fraction]]:
-    """Return the bounds that a sweep goes through, rising."""
+    """Return the bounds of a sweep in increasing order."""
     if options.bounds:
         rungs = [
             {metric: most / (1 << _RUNGS - 1 - rung) for metric, most in options.bounds.items()}
@@ -383,7 +383,7 @@ def ladder(reading: Reading, options: ApproximateOptions) -> list[Mapping[Metric
 
 
 def _distinct(rungs: Sequence[Mapping[Metric, Fraction]]) -> Iterator[Mapping[Metric, Fraction]]:
-    """Yield bounds that differ; an absolute error is a whole number."""
+    """Yield different bounds; an absolute error is a whole number."""
     seen: list[Mapping[Metric, Fraction]] = []
     for rung in rungs:
         bounds = dict(rung)
@@ -395,7 +395,7 @@ def _distinct(rungs: Sequence[Mapping[Metric, Fraction]]) -> Iterator[Mapping[Me
 
 
 def _range(metric: Metric, width: int, ports: int) -> tuple[Fraction, Fraction]:
-    """Return the least and the largest bound of a front."""
+    """Return the smallest and the largest bound of a front."""
     top = Fraction(1 << max(0, width - 2))
     if metric is Metric.WCE:
         return Fraction(1), max(top, Fraction(1))

@@ -2,13 +2,13 @@
 
 ::
 
-    DIR/points.jsonl        every circuit that was kept, one record per line, in the order in which they came
+    DIR/points.jsonl        every circuit that was kept, one record per line, in the order found
     DIR/exact.mig           the exact circuit
     DIR/front.json          the index of the front, and what the records belong to
     DIR/front/NAME/         one circuit: a design folder with its error, see `btfsynth.verify.error_metrics`
 
-A torn last line, as a killed run leaves it, is dropped. Design folders are made beside their place and moved in
-whole; the index is written after the folders it names are there and before others are removed.
+An incomplete last line of a killed run is dropped. Design folders are made in another place and moved; the
+index is written after the folders that it names exist and before others are removed.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ _FRONT = "front"
 _NAMES = (FRONT_FILE, POINTS_FILE, EXACT_FILE, _FRONT)
 _FORMAT = 1
 _LISTED_INPUTS = 12
-"""Inputs up to which a design folder lists every vector; with more a sample, the error being proven anyway."""
+"""Maximum inputs for which a design folder lists every vector; with more it lists a sample."""
 _VECTORS = 4096
 _SECONDS_BETWEEN = 5.0
-"""Time between two looks at the front on the disk."""
+"""Seconds between two updates of the front on disk."""
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """A circuit that was found."""
+    """A circuit found by the search."""
 
     key: str  # SHA-256 of the graph, see `canonical_hash`
     netlist: str  # as text
@@ -82,7 +82,7 @@ class Point:
         )
 
     def cost(self, goal: Goal) -> tuple[int, ...]:
-        """Return what orders circuits by an objective, the best first."""
+        """Return the sort key of a circuit for an objective, the best first."""
         if goal.objective is Objective.LUT6:
             return (*lut_cost(parse_netlist(self.netlist))[:2], self.cells)
         return goal.rank_of(self.cells, self.depth)
@@ -94,7 +94,7 @@ class Point:
 
     @property
     def path(self) -> str:
-        """Its design folder, from that of the search."""
+        """The design folder, relative to that of the search."""
         return f"{_FRONT}/{self.name}"
 
     def record(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class Point:
 
 
 def parse_point(record: Any) -> Point:
-    """Read a point; what follows from its netlist is computed again."""
+    """Read a point; figures that follow from its netlist are computed again."""
     errors = section(record, "errors")
     with inside("errors"):
         values = {metric: _fraction(errors, metric.value) for metric in Metric}
@@ -177,7 +177,7 @@ class Store:
         self._names: list[str] = []
 
     def open(self, resume: bool) -> list[Point] | Path:
-        """Begin; return the points of an earlier search, or where it was moved if it is not to be resumed."""
+        """Open the folder; return the points of an earlier search, or the place to which it was moved."""
         there = any(os.path.lexists(self.directory / name) for name in _NAMES)
         if there and resume:
             self._check_index()
@@ -189,7 +189,7 @@ class Store:
         return [] if moved is None else moved
 
     def append(self, point: Point, walks: int) -> None:
-        """Add a point to the file; it is on the disk when this returns."""
+        """Append a point to the file and flush it to disk."""
         self.walks = walks
         line = json.dumps(point.to_json() | {"walks": walks}, separators=(",", ":")) + "\n"
         path = self.directory / POINTS_FILE
@@ -202,7 +202,7 @@ class Store:
             raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
 
     def is_due(self, front: Sequence[Point]) -> bool:
-        """Tell whether the front on the disk is another, and some time old."""
+        """Return True if the front on disk is outdated and an update is due."""
         return [point.name for point in front] != self._names and (
             time.monotonic() - self._written >= _SECONDS_BETWEEN
         )

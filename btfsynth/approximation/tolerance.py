@@ -1,10 +1,9 @@
-"""Where a cell may change: the input vectors on which flipping it keeps the error within its bounds.
+"""Tolerance of a cell: the input vectors on which flipping it keeps the error within its bounds.
 
-A worst-case bound is a condition on every vector by itself: the outputs have to stay between two numbers. So
-the vectors on which a cell must keep its value are known exactly, by flipping it there and comparing, 64
-vectors a word; whatever agrees with the cell on these can stand in for it. The bound of an average is a budget:
-what flipping a cell costs is known vector by vector, and a replacement costs the sum over the vectors on which
-it differs.
+A worst-case bound limits each vector separately: the outputs must stay between two numbers. The vectors on
+which a cell must keep its value are therefore known exactly, by flipping it and comparing, 64 vectors per word;
+any signal that agrees with the cell on these can replace it. The bound of an average is a budget: the cost of
+flipping a cell is known for each vector, and a replacement costs the sum over the vectors on which it differs.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from btfsynth.settings.table import Metric
 from btfsynth.verify.error_metrics import Reading
 
 AVERAGES = (Metric.MAE, Metric.MSE, Metric.MRE, Metric.EP)
-"""The metrics that are a budget, in the order of the rows of costs."""
+"""The average metrics, in the order of the rows of costs."""
 
 
 class Limits(NamedTuple):
-    """Bounds as a search on a list of vectors uses them."""
+    """Bounds on a list of vectors."""
 
     low: Any  # uint64 ``(output bits, words)``, the least value allowed, as `flip` has the outputs
     high: Any  # the same, the largest
@@ -77,14 +76,14 @@ def limits_of(
 
 
 def _budget(metric: Metric, most: Fraction, total: int) -> float:
-    """Return what may be spent: the largest whole sum within the bound, and half a unit for rounding."""
+    """Return the budget: the largest whole sum within the bound, plus half a unit for rounding."""
     if metric is Metric.MRE:
         return float(most)
     return float((int(most * total) + Fraction(1, 2)) / total)
 
 
 def _room(exact: NDArray[np.int64], most: Mapping[Metric, Fraction]) -> NDArray[np.int64]:
-    """Return ``(vectors,)`` int64, how far a value may be from the exact one by the worst-case bounds."""
+    """Return ``(vectors,)`` int64, the maximum absolute error by the worst-case bounds."""
     room = np.full(len(exact), 1 << 53, dtype=np.int64)
     if Metric.WCE in most:
         room = np.minimum(room, min(1 << 53, int(most[Metric.WCE])))
@@ -98,7 +97,7 @@ def _room(exact: NDArray[np.int64], most: Mapping[Metric, Fraction]) -> NDArray[
 
 @numba.njit(cache=True, nogil=True)
 def outside(state: Any, limits: Any, valid: Any, scratch: Any, at: Any) -> None:
-    """Find the vectors on which a flipped cell (see `flip_cell`) leads outside the limits. Changes scratch, at.
+    """Find the vectors on which a flipped cell (see `flip_cell`) violates the limits. Modifies scratch, at.
 
     valid: uint64 (words,), ones for vectors; at: uint64 (2, words), for the work.
     """
@@ -133,7 +132,7 @@ def outside(state: Any, limits: Any, valid: Any, scratch: Any, at: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def cost_of(off: Any, exact: Any, cost: Any) -> None:
-    """Add what one port's error costs on one vector by each of `AVERAGES`; EP as a count of wrong ports."""
+    """Add the cost of one port's error on one vector in each of `AVERAGES`; EP counts wrong ports."""
     size = abs(off)
     cost[0] += size
     cost[1] += size * size
@@ -144,7 +143,7 @@ def cost_of(off: Any, exact: Any, cost: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def present_errors(state: Any, limits: Any, off: Any) -> None:
-    """Compute the signed errors of the netlist as it is. Changes off: float64 (ports, vectors)."""
+    """Compute the signed errors of the present netlist. Modifies off: float64 (ports, vectors)."""
     outputs, values = state.outputs, state.values
     for number in range(off.shape[0]):
         for vector in range(off.shape[1]):
@@ -159,7 +158,7 @@ def present_errors(state: Any, limits: Any, off: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def flip_costs(state: Any, limits: Any, scratch: Any, off: Any, costs: Any, dearer: Any) -> None:
-    """Compute what flipping a cell (see `flip_cell`) costs, vector by vector. Changes costs and dearer.
+    """Compute the cost of flipping a cell (see `flip_cell`) for each vector. Modifies costs and dearer.
 
     off: see `present_errors`; costs: float64 (vectors, AVERAGES), shares of the metrics, below zero where one
     falls; dearer: uint64 (words,), the vectors on which any metric with a bound rises.
@@ -213,7 +212,7 @@ def flip_costs(state: Any, limits: Any, scratch: Any, off: Any, costs: Any, dear
 
 @numba.njit(cache=True, nogil=True)
 def spent(limits: Any, off: Any, total: Any) -> None:
-    """Compute the averages of the netlist as it is. Changes total: float64 (AVERAGES,)."""
+    """Compute the averages of the present netlist. Modifies total: float64 (AVERAGES,)."""
     total[:] = 0.0
     cost = np.zeros(4)
     for vector in range(off.shape[1]):

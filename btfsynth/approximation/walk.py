@@ -1,15 +1,15 @@
-"""A walk within bounds: cells replaced at random by what keeps the error within them.
+"""A walk within bounds: random replacements of cells that keep the error within the bounds.
 
-Every cell is tried in turn, in random order: where it must keep its value is known exactly (see
-`btfsynth.approximation.tolerance`), and a signal or a new cell that agrees with it there stands in for it.
-Replacements of equal size are taken too, so that the walk leaves local minima. With the bound of an average
-every such step keeps or lowers the error on every vector; the budget itself is spent in steps of their own,
-on the replacement that saves most cells for its cost.
+Every cell is tried in random order. The vectors on which it must keep its value are known exactly (see
+`btfsynth.approximation.tolerance`), and a signal or a new cell that agrees with it on these can replace it.
+Replacements of equal size are also accepted, so that the walk leaves local minima. If an average is bounded,
+these steps never increase the error on any vector; the budget is spent in separate steps, on the replacement
+that saves the most cells for its cost.
 
-`walk_once` is one walk as the task of a worker. Up to `MAX_EXHAUSTIVE_INPUTS` inputs a walk sees every input
-vector, so that what it ends with keeps the bounds. With more it sees a sample. Its result is measured on every
-vector, or checked by a solver. Where it misses a bound, vectors with too large an error join the sample, or the
-budget of an average is cut, and the walk is repeated.
+`walk_once` is one walk as the task of a worker. Up to `MAX_EXHAUSTIVE_INPUTS` inputs a walk uses every input
+vector, so its result keeps the bounds. With more inputs it uses a sample, and its result is measured on every
+vector or checked by a solver. If it misses a bound, vectors with too large an error are added to the sample, or
+the budget of an average is reduced, and the walk is repeated.
 """
 
 from __future__ import annotations
@@ -73,17 +73,17 @@ from btfsynth.verify.error_proof import MAX_MEASURED_INPUTS, beyond, measure
 from btfsynth.workers.executor import Common
 
 _ROOM = 4
-"""A walk may make the netlist deeper by its depth divided by this."""
+"""A walk may increase the depth of the netlist by its depth divided by this."""
 _TRIED_CELLS, _TRIED_SIGNALS = 48, 40
-"""Cells and signals near each that are looked at before a part of a budget is spent."""
+"""Numbers of cells, and of signals per cell, that are compared before a part of a budget is spent."""
 _ROUNDING = 1e-9
-"""Part of a budget left for rounding: what counts is measured in whole numbers in the end."""
+"""Share of a budget reserved for rounding, because the final measurement is in whole numbers."""
 _LEAST_SHARE = 1e-6
-"""Steps that cost less count as this much, so that they are ordered by the cells they save."""
+"""Minimum cost of a step, so that cheaper steps are ordered by the cells they save."""
 
 
 class _Room(NamedTuple):
-    """Arrays for the work, made once; the last three are empty where no average has a bound."""
+    """Work arrays; the last three are empty if no average is bounded."""
 
     at: Any  # uint64 ``(2, words)``
     off: Any  # float64 ``(ports, vectors)``, see `present_errors`
@@ -93,7 +93,7 @@ class _Room(NamedTuple):
 
 @dataclass(frozen=True)
 class Walk:
-    """How long to walk: until `patience` cells in turn were tried in vain."""
+    """A walk that ends after `patience` consecutive cells were tried in vain."""
 
     patience: int = 20_000
     k: int = 1
@@ -109,11 +109,11 @@ class Walk:
         limits: Limits,
         keep: Callable[[Callable[[], Netlist]], None] = lambda make: None,
     ) -> Netlist:
-        """Return the smallest netlist met, and of these the shallowest.
+        """Return the smallest netlist found, the shallowest one of equal size.
 
-        inputs: ``(input bits, words)`` uint64 signatures of the vectors that count; valid: ``(words,)``, ones
-        for them. The netlist has to be within the limits on them. `keep` is called between rounds with a
-        function that returns the best so far.
+        inputs: ``(input bits, words)`` uint64 signatures of the vectors in use; valid: ``(words,)``, ones for
+        them. The netlist must be within the limits on them. `keep` is called between rounds with a function
+        that returns the best netlist so far.
         """
         return _Work(netlist, inputs, valid, limits, self).run(keep)
 
@@ -203,7 +203,7 @@ def _settle(walked: Any, scratch: Any, renewed: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _round(walked: Any, options: Any, scratch: Any, random: Any, within: Any) -> None:
-    """Try every cell once, in random order. Changes state, timing and scratch.
+    """Try every cell once, in random order. Modifies state, timing and scratch.
 
     walked: (state, timing, bound); options: (k, walk, most divisors, most pairs tried, strict), see
     `find_replacement`; within: (limits, valid, room, whether an average has a bound).
@@ -251,7 +251,7 @@ def _round(walked: Any, options: Any, scratch: Any, random: Any, within: Any) ->
 
 @numba.njit(cache=True, nogil=True)
 def _difference_cost(rows: Any, wrong: Any, costs: Any, total: Any) -> Any:
-    """Add up what a signal in place of a cell costs. Changes total; returns whether it stays within the limits.
+    """Add up the cost of a signal in place of a cell. Modifies total; returns whether it is within the limits.
 
     rows: (signature of the signal, phase, signature of the cell); wrong: uint64 (words,), where the cell must
     keep its value.
@@ -274,7 +274,7 @@ def _difference_cost(rows: Any, wrong: Any, costs: Any, total: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _share(total: Any, budget: Any, spent_so_far: Any) -> Any:
-    """Return the largest part of what is left of a budget that a step takes; above 1 it is too much."""
+    """Return the largest share of a remaining budget that a step takes; above 1 it is too expensive."""
     worst = 0.0
     for metric in range(total.shape[0]):
         if budget[metric] == np.inf or total[metric] <= 0:
@@ -286,9 +286,9 @@ def _share(total: Any, budget: Any, spent_so_far: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _spend(walked: Any, scratch: Any, random: Any, within: Any) -> Any:
-    """Replace the cell, of some chosen at random, that saves most for its share of what is left of the budget.
+    """Among random cells, replace the one that saves the most cells for its share of the remaining budget.
 
-    Changes the state; returns whether there was one. walked, within: see `_round`.
+    Modifies the state; returns whether a cell was replaced. walked, within: see `_round`.
     """
     state = walked[0]
     limits, valid, room, _ = within
@@ -333,15 +333,15 @@ def _spend(walked: Any, scratch: Any, random: Any, within: Any) -> Any:
 _SAMPLE_WORDS = 128
 _SEED = 1
 _ROUNDS = 24
-"""Walks on a sample before the start is kept."""
+"""Maximum walks on a sample; then the start is kept."""
 _ADDED = 256
-"""Vectors added to a sample at most, after a walk."""
+"""Maximum vectors added to a sample after a walk."""
 _PROOF_SECONDS = 60.0
 
 
 @dataclass(frozen=True, eq=False)
 class Problem(Common):
-    """What all walks of a search have in common."""
+    """Data shared by all walks of a search."""
 
     exact: str  # the exact netlist as text
     reading: Reading
@@ -363,7 +363,7 @@ def _parsed(text: str) -> Netlist:
 
 
 def get_ready(averages: bool) -> None:
-    """Compile what walks need, on a circuit of one cell."""
+    """Compile the kernels of a walk, on a circuit of one cell."""
     builder = NetlistBuilder("ready", (Port("a", 2),), (Port("y", 1),))
     text = format_netlist(builder.build([builder.and_(builder.input(0), builder.input(1))]))
     problem = Problem(text, Reading(((0, 1, False),)), None)
@@ -374,7 +374,7 @@ def get_ready(averages: bool) -> None:
 def walk_once(
     problem: Problem, start: str, most: Mapping[Metric, Fraction], walk: Walk
 ) -> Walked | None:
-    """Walk from a netlist that keeps the bounds; None if nothing that keeps them was found on a sample."""
+    """Walk from a netlist within the bounds; None if a walk on a sample found none."""
     exact, netlist = problem.netlist(), parse_netlist(start)
     if exact.n_inputs <= MAX_EXHAUSTIVE_INPUTS:
         words, vectors = exhaustive_words(exact.n_inputs), 1 << exact.n_inputs
@@ -440,7 +440,7 @@ def _on_sample(
 
 
 def _above(problem: Problem, found: Netlist, most: Mapping[Metric, Fraction]) -> NDArray[np.uint8]:
-    """Return up to `_ADDED` input vectors whose errors are above a worst-case bound, spread over all."""
+    """Return up to `_ADDED` input vectors with errors above a worst-case bound, spread over all of them."""
     exact, reading = problem.netlist(), problem.reading
     if exact.n_inputs > MAX_MEASURED_INPUTS:
         words = random_vectors(exact.n_inputs, 1 << 14, _SEED)

@@ -418,12 +418,12 @@ def to_basis(
     except ToolTimeoutError:
         found = None
     if found is None:
-        return cell_by_cell(netlist, basis, ", as the time was up")
+        return cell_by_cell(netlist, basis, ", because the time limit was reached")
     if found.equal:
         return InBasis(gates, found.method)
     if also:
         return to_basis(netlist, basis, (), effort)
-    raise VerificationError(f"{netlist.name}: the netlist over {basis.value} is another function")
+    raise VerificationError(f"{netlist.name}: the netlist over {basis.value} is not equivalent")
 
 
 def basis_summary(gates: GateNetlist) -> str:

@@ -1,13 +1,13 @@
 """Ensembles of decision trees with integer leaves, as adders and a comparison.
 
-An ensemble asks tests, each a literal (a bit, or a comparison made before). Of every tree the smallest leaf is
-taken off and moved to a constant of its sum, so that leaves are unsigned. Each bit of a leaf is a function of
-the tree's tests, built as a decision diagram: bits that have the same function in a subtree share it, and a bit
-that is the same in all leaves costs nothing. A common power of two of a tree's leaves is a shift. All bits of a
-sum are then added column by column.
+Each test of an ensemble is a literal (a bit, or the output of a comparison). The smallest leaf of each tree is
+subtracted from its leaves and added to the constant of its sum, so that leaves are unsigned. Each bit of a leaf
+is a function of the tests of the tree, built as a decision diagram: bits with the same function in a subtree
+share it, and a bit that is equal in all leaves costs nothing. A common power of two of the leaves of a tree is
+a shift. The bits of a sum are then added column by column.
 
-Two classes are told apart by the sign of one sum, which is the carry of an addition of a constant; the label
-of more is the number of the largest sum, the first of equal ones.
+Two classes are decided by the sign of one sum, which is the carry of the addition of a constant. For more
+classes, the label is the index of the largest sum, the first of equal ones.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class IntegerTree:
 
     @property
     def leaves(self) -> NDArray[np.intp]:
-        """Numbers of the leaves that can be reached."""
+        """Numbers of the reachable leaves."""
         return np.flatnonzero(self._reached & (self.test == LEAF))
 
     @cached_property
@@ -80,8 +80,8 @@ def _leaf_of(test: Any, low: Any, high: Any, tests: Any) -> Any:
 class TreeEnsemble:
     """Sums of trees: the value of an output is its bias and the leaves of its trees.
 
-    One output stands for two classes, the second where the sum is above 0; of several the largest is the
-    class, the first of equal ones.
+    One output decides two classes, the second if the sum is above 0. Of several outputs, the largest decides
+    the class, the first of equal ones.
     """
 
     trees: tuple[IntegerTree, ...]
@@ -120,7 +120,7 @@ def lower_ensemble(
     terms, bias = _unsigned(builder, ensemble, tests)
     if len(bias) == 1:
         return [_positive(builder, terms[0], bias[0])]
-    # A constant that all sums share decides nothing.
+    # A constant common to all sums does not change the label.
     least = min(bias)
     numbers = [
         add_columns(builder, own, own_bias - least, by_sixes=by_sixes)
@@ -171,9 +171,9 @@ def _unsigned(
 def lower_leaves(
     builder: NetlistBuilder, tree: IntegerTree, tests: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """Return what a tree adds above its smallest leaf as (weight, literal): the bits of its leaves.
+    """Return the bits of a tree's leaves above its smallest one, as (weight, literal).
 
-    Of 0, 1 and 2 the first literal is whether the leaf is 1, or whether it is at least 1: what costs less.
+    For leaves 0, 1 and 2, the first literal is ``leaf == 1`` or ``leaf >= 1``, whichever costs less.
     """
     leaves = tree.leaves
     above = tree.value - tree.value[leaves].min()
@@ -196,7 +196,7 @@ def _of_three(
     tests: Sequence[int],
     unit: int,
 ) -> list[tuple[int, int]]:
-    """Build leaves of 0, 1 and 2 in the cheaper of two ways: 1 and 2, or at least 1 and at least 2."""
+    """Build leaves of 0, 1 and 2 in the cheaper of two codes: one-hot, or thermometer."""
     first = builder.n_cells
 
     def build(low: NDArray[np.bool_]) -> tuple[int, int]:
@@ -259,12 +259,12 @@ def _positive(builder: NetlistBuilder, terms: Sequence[tuple[int, int]], bias: i
     return lower_counter(builder, normal_form(terms, 1 - bias))
 
 
-# Tests: comparisons of input numbers with constants, and trees of real numbers as integers.
+# Tests: comparisons of input numbers with constants; trees with real leaves as integer trees.
 
 
 @dataclass(frozen=True, order=True)
 class Comparison:
-    """True where the number that some input bits are is at least a bound; one bit and 1 is the bit itself."""
+    """Comparison of the number in some input bits with a bound: ``number >= bound``."""
 
     bits: tuple[int, ...]  # Numbers of the input bits, least significant first
     bound: int
@@ -276,7 +276,7 @@ class Comparison:
 
 
 def values_of(comparisons: Sequence[Comparison], inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return ``(rows, comparisons)`` uint8 0/1, what an ensemble is asked with."""
+    """Return ``(rows, comparisons)`` uint8 0/1, the tests of an ensemble."""
     tests = np.empty((len(inputs), len(comparisons)), dtype=np.uint8)
     for column, comparison in enumerate(comparisons):
         tests[:, column] = comparison.holds(inputs)
@@ -304,7 +304,7 @@ def at_least(builder: NetlistBuilder, bits: Sequence[int], bound: int) -> int:
     lowest = (bound & -bound).bit_length() - 1
     literal = bits[lowest]
     for place in range(lowest + 1, len(bits)):
-        # Where the bound has a 1 the bit must be 1 too; where it has a 0, a 1 is enough.
+        # If the bound has a 1, the bit must be 1 too; if it has a 0, a 1 is enough.
         combine = builder.and_ if bound >> place & 1 else builder.or_
         literal = combine(bits[place], literal)
     return literal
@@ -322,11 +322,11 @@ class RealTree:
 
 
 _OFFSETS = 16
-"""Places between two multiples at which a tree's grid is tried."""
+"""Number of offsets between two multiples that are tried for the grid of a tree."""
 _FEW_LEAVES = 64
-"""Leaves up to which a tree is built to see what a rounding costs."""
+"""Maximum leaves of a tree that is built to measure the cost of a rounding."""
 _LITERAL = 4
-"""Cells that a bit of a leaf costs in the sum."""
+"""Cells per bit of a leaf in the sum."""
 
 
 def fixed_point(
@@ -334,12 +334,12 @@ def fixed_point(
 ) -> tuple[TreeEnsemble, Fraction]:
     """Round leaves and biases to multiples of ``1 / scale``.
 
-    The multiples of a tree are counted from where its leaves are nearest to them; what that moves a tree by
-    goes into the bias of its sum. With `slack` they are counted from where the leaves cost fewest cells, and a
-    leaf goes to the nearest multiple, or to the next one if that is within so many units and costs less.
+    Each tree has an offset, by default the one with the smallest rounding errors, which goes into the bias of
+    its sum. With `slack`, the offset with the fewest cells is chosen, and a leaf is rounded to the nearest
+    multiple, or to the next one if that is within `slack` units and costs less.
 
-    Returns the ensemble, whose sums are `scale` times those of the trees, and how far a sum divided by the
-    scale may at most be from the exact one. The bound is exact, and 0 where every leaf is such a multiple.
+    Returns the ensemble, whose sums are `scale` times those of the trees, and the maximum error of a sum
+    divided by the scale. This bound is exact; it is 0 if every leaf is a multiple.
     """
     moved = [Fraction(each) for each in bias]
     error = [Fraction(0) for _ in bias]
@@ -364,7 +364,7 @@ def fixed_point(
 def _rounded_tree(
     tree: RealTree, scale: Fraction, slack: float | None
 ) -> tuple[IntegerTree, Fraction]:
-    """Return a tree in multiples, and where they are counted from."""
+    """Return a tree in multiples, and its offset."""
     none = np.zeros(len(tree.test), dtype=np.int64)
     shape = IntegerTree(tree.test, tree.low, tree.high, none, tree.output)
     leaves = shape.leaves
@@ -398,7 +398,7 @@ def _rounded_tree(
 
 
 def _cells(tree: IntegerTree) -> int:
-    """Return the cells of the bits of a tree's leaves, and of adding these."""
+    """Return the number of cells for the bits of a tree's leaves and for adding them."""
     used, test = np.unique(tree.test[tree.test != LEAF], return_inverse=True)
     own = tree.test.copy()
     own[tree.test != LEAF] = test
@@ -409,7 +409,7 @@ def _cells(tree: IntegerTree) -> int:
 
 
 def _ones(values: NDArray[np.int64]) -> int:
-    """Return what stands for the cells of a large tree: the leaves in which a bit is the rarer value."""
+    """Return a proxy for the cells of a large tree: the number of leaves in which a bit has its rarer value."""
     above = values - values.min()
     above //= int(np.gcd.reduce(above)) or 1
     planes = [above >> bit & 1 for bit in range(int(above.max()).bit_length())]

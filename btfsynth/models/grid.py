@@ -332,12 +332,12 @@ def border_values(grid: Grid, column: int) -> NDArray[np.float64]:
 
 Values = NDArray[np.float64]
 Step = Callable[[Values], Values]
-"""A rising function, value by value."""
+"""An increasing function, elementwise."""
 
 
 @dataclass(frozen=True, eq=False)
 class NumberFeature:
-    """A column of numbers, after rising functions."""
+    """A column of numbers, after increasing functions."""
 
     column: int
     steps: tuple[Step, ...] = ()
@@ -352,14 +352,14 @@ class NumberFeature:
         return replace(self, steps=(*self.steps, step))
 
     def cut(self, edges: Values, after: Step) -> Feature:
-        """Return what a function makes of how many of ascending edges the value reaches."""
+        """Return a function of the number of ascending edges that a value reaches."""
         borders = first_double(lambda x: self.of(x) >= edges, len(edges))
         return PiecesFeature.of(self.column, borders, after(np.arange(len(edges) + 1.0)))
 
 
 @dataclass(frozen=True, eq=False)
 class PiecesFeature:
-    """A column of numbers of which only the interval counts: ``values[k]`` where `k` borders are reached."""
+    """A column of numbers by interval: ``values[k]`` if `k` borders are reached."""
 
     column: int
     borders: tuple[float, ...]
@@ -367,7 +367,7 @@ class PiecesFeature:
 
     @classmethod
     def of(cls, column: int, borders: Values, values: Values) -> PiecesFeature:
-        """Leave out borders that every number reaches or none does, and pieces without numbers."""
+        """Remove borders that all numbers or no number reach, and empty intervals."""
         below, finite = int((borders == -np.inf).sum()), np.isfinite(borders)
         inner = borders[finite]
         pieces = values[below : below + len(inner) + 1]
@@ -408,14 +408,14 @@ def ask(
     thresholds: Values,
     goes_right: Callable[[Values, Values], NDArray[np.bool_]],
 ) -> list[Question]:
-    """Return for each split of a tree the question of which true is the way to the right.
+    """Return the question of each split of a tree; true goes right.
 
     Parameters
     ----------
     asked, thresholds
-        ``(splits,)`` number of the feature, and what it is compared with.
+        ``(splits,)`` index of the feature, and its threshold.
     goes_right
-        The comparison as the library makes it, value by value: rising in the value.
+        The comparison of the library, elementwise and increasing in the value.
     """
     found: list[Question | None] = [None] * len(asked)
     for number in np.unique(asked).tolist():

@@ -1,11 +1,11 @@
 """Layers of a quantised network as integer threshold neurons over bits.
 
-An activation with few levels ``v0 < v1 < ...`` is ``v0`` plus a step for each of its bits, bit ``t`` being 1
-from level ``t + 1`` on (a thermometer code). So a layer behind it adds up bits by weights that are whole
-multiples of one number, and its sum takes few values. What the model makes of each is asked of the model's own
-operators, in single precision: batch normalisation, scales and a quantiser come down to the whole number from
-which a bit is 1, whatever they are. That is a neuron (M. Courbariaux et al., "Binarized neural networks", 2016;
-Y. Umuroglu et al., "FINN", FPGA 2017, where the same threshold is solved for).
+An activation with few levels ``v0 < v1 < ...`` is ``v0`` plus a step for each of its bits, where bit ``t`` is 1
+from level ``t + 1`` on (a thermometer code). The next layer therefore adds bits with weights that are multiples
+of one number, and its sum takes few values. The model's own operators are evaluated on each of them in single
+precision: batch normalisation, scales and quantiser together become an integer threshold, from which a bit is
+1. That is a neuron (M. Courbariaux et al., "Binarized neural networks", 2016; Y. Umuroglu et al., "FINN", FPGA
+2017, which solves for the same threshold).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from btfsynth.lower.adder import signed_digits
 
 MOST_LEVELS = 16
-"""Levels of an activation."""
+"""Maximum levels of an activation."""
 _LARGEST_WEIGHT = 4096
 _MOST_SUMS = 1 << 18
 _MULTIPLE = 2.0**-20
-"""Part of the largest weight of a neuron that others may be away from a multiple."""
+"""Maximum distance of a weight from a multiple of the step, as a share of the largest weight of the neuron."""
 _EPSILON = 2.0**-24
 _EXACT_BITS = 15
-"""Bits up to which factors of classes are tried for labels that are the same everywhere."""
+"""Maximum bits of class factors that are tried to keep every label."""
 _FACTOR_BITS = 12
 
 Floats = NDArray[np.float64]
@@ -36,7 +36,7 @@ Apply = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 class NotIntegerError(Exception):
-    """A layer that cannot become integer neurons, and why; the caller knows its name."""
+    """The reason why a layer cannot become integer neurons; the caller adds its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class Neurons:
 class Sums:
     """Weighted sums of bits: ``scale * (weights @ bits) + rest`` in real numbers.
 
-    `error`: how far what single precision adds up may be from that; 0 where it is exact in any order.
+    `error`: maximum error of sums in single precision; 0 if they are exact in any order.
     """
 
     weights: Integers
@@ -81,7 +81,7 @@ class Sums:
         return np.asarray(np.maximum(self.weights, 0).sum(axis=1))
 
     def numbers(self) -> Integers:
-        """Return ``(values, neurons)``: every whole number that each sum may be, the last one repeated."""
+        """Return ``(values, neurons)``: all possible integer values of each sum, the last one repeated."""
         rows = int((self.high - self.low).max()) + 1
         if rows > _MOST_SUMS:
             raise NotIntegerError(
@@ -90,7 +90,7 @@ class Sums:
         return np.asarray(np.minimum(self.low + np.arange(rows)[:, None], self.high))
 
     def floats(self, numbers: Integers, off: float = 0.0) -> NDArray[np.float32]:
-        """Return the sums as single precision has them, moved by a part of their error."""
+        """Return the sums in single precision, shifted by a share of their error."""
         return np.asarray(numbers * self.scale + self.rest + off * self.error, dtype=np.float32)
 
 
@@ -118,7 +118,7 @@ def add_up(levels: Levels, weights: NDArray[np.float32], bias: NDArray[np.float3
 
 
 def _whole(row: Floats) -> tuple[list[int], float] | None:
-    """Return a row as whole numbers times a scale."""
+    """Return a row as integers times a scale."""
     largest = float(np.abs(row).max(initial=0.0))
     if largest == 0:
         return [0] * len(row), 1.0
@@ -131,7 +131,7 @@ def _whole(row: Floats) -> tuple[list[int], float] | None:
 
 
 def _rounding(levels: Levels, weights: NDArray[np.float32], bias: NDArray[np.float32]) -> Floats:
-    """Return how far sums in single precision may be from exact ones; 0 if no order of adding rounds."""
+    """Return the maximum error of sums in single precision; 0 if they are exact in any order."""
     largest = np.array([float(np.abs(each).max()) for each in levels.values])
     total = np.abs(weights.astype(np.float64)).T @ largest + np.abs(bias.astype(np.float64))
     unit = np.array([_last_bit(each).min() for each in levels.values])
@@ -141,7 +141,7 @@ def _rounding(levels: Levels, weights: NDArray[np.float32], bias: NDArray[np.flo
 
 
 def _last_bit(values: NDArray[np.float32]) -> Floats:
-    """Return what the last 1 of the significand of each number counts; infinity for 0."""
+    """Return the value of the lowest 1 bit of the significand of each number; infinity for 0."""
     part, power = np.frexp(values.astype(np.float64))
     whole = np.rint(part * 2.0**24).astype(np.int64)
     last = (whole & -whole).astype(np.float64) * 2.0 ** (power - 24)
@@ -149,15 +149,15 @@ def _last_bit(values: NDArray[np.float32]) -> Floats:
 
 
 def quantised(sums: Sums, apply: Apply, index: Integers) -> tuple[Neurons, Levels, int]:
-    """Return the neurons of what operators make of sums: the bits of their levels.
+    """Return the neurons of sums followed by operators: one neuron per bit of the levels.
 
-    ``apply`` maps ``(rows, sums)`` to ``(rows, activations)``, and activation ``e`` comes of sum ``index[e]``
+    ``apply`` maps ``(rows, sums)`` to ``(rows, activations)``; activation ``e`` depends on sum ``index[e]``
     alone. The last value counts activations whose bits depend on how single precision rounds the sum.
 
     Raises
     ------
     NotIntegerError
-        If there are too many levels, or they neither rise nor fall with the sum.
+        If there are too many levels, or they are not monotonic in the sum.
     """
     numbers = sums.numbers()
     made = apply(sums.floats(numbers))
@@ -192,7 +192,7 @@ def quantised(sums: Sums, apply: Apply, index: Integers) -> tuple[Neurons, Level
 
 
 def _steps(values: NDArray[Any]) -> tuple[NDArray[np.float32], list[int], bool]:
-    """Return the levels, ascending; where each above the lowest begins or ends; and if they rise."""
+    """Return the ascending levels, where each above the lowest begins or ends, and whether they increase."""
     plain = values.astype(np.float32)
     if not np.isfinite(plain).all():
         raise NotIntegerError("an activation that is not finite")
@@ -207,34 +207,32 @@ def _steps(values: NDArray[Any]) -> tuple[NDArray[np.float32], list[int], bool]:
         raise NotIntegerError("an activation that is not monotonic in the sum")
     if rising:
         return levels, changes.tolist(), True
-    # Level t of the falling ones is kept up to before change t; the highest comes first.
+    # If levels decrease, level t lasts until just before change t; the highest comes first.
     return levels[::-1], changes.tolist()[::-1], False
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Whole numbers in place of the scores of classes: ``factor * (weights @ bits) + offset``, their sum."""
+    """Integer scores of classes: ``factor * (weights @ bits) + offset``, added up."""
 
     weights: Integers
     factor: Integers
     offset: Integers
-    bound: (
-        float  # How far a score may be from the model's; 0 if every comparison comes out the same
-    )
+    bound: float  # Maximum error of a score; 0 if every comparison has the model's result
     # How far single precision may move a score of the model; 0 if that turns over no comparison
     rounding: float = 0.0
 
 
 def scored(sums: Sums, apply: Apply, index: Integers, bits: int | None) -> Scores:
-    """Return what operators make of sums as scores on one whole-number scale.
+    """Return sums followed by operators as scores on one integer scale.
 
-    The largest factor has at most `bits`; None tries whether up to 15 compare all scores as the model does, and
-    else takes 12.
+    The largest factor has at most `bits` bits. None takes up to 15 bits if these compare all scores as the
+    model does, otherwise 12.
 
     Raises
     ------
     NotIntegerError
-        If a score is no straight line over its sum.
+        If a score is not linear in its sum.
     """
     numbers = sums.numbers()
     made = np.asarray(apply(sums.floats(numbers)), dtype=np.float64)
@@ -287,7 +285,7 @@ class _Rated:
         )
 
     def exact(self, bits: int) -> tuple[Integers, Integers, float] | None:
-        """Return the least factors with which all sums of all classes compare as the scores do."""
+        """Return the smallest factors with which all sums of all classes compare like the scores."""
         sizes = [*range(1, 65), *(round(2 ** (power / 8)) for power in range(49, 8 * _EXACT_BITS))]
         for size in sizes:
             if size >> bits:
@@ -305,7 +303,7 @@ class _Rated:
         scores = [np.sort(each) for each in self.columns]
         sums = [np.sort(each) for each in whole]
         for k, each in enumerate(self.columns):
-            # Of equal ones the first counts: what a later class has to exceed.
+            # Of equal scores the first class wins: a later one must exceed them.
             if not self._flat(k, whole[k]):
                 return False
             for later in range(k + 1, len(self.columns)):
@@ -315,11 +313,11 @@ class _Rated:
         return True
 
     def _flat(self, k: int, whole: Integers) -> bool:
-        """Tell whether whole numbers rise, fall or stay where scores do."""
+        """Return True if integers increase, decrease and stay equal where scores do."""
         return np.array_equal(np.sign(np.diff(whole)), np.sign(np.diff(self.columns[k])))
 
     def rounded(self, bits: int) -> tuple[Integers, Integers, float]:
-        """Return factors of this many bits that take few adders."""
+        """Return factors of this many bits that need few adders."""
         best = None
         for size in np.linspace(2 ** (bits - 1), 2**bits - 1, 65):
             factor, start = self._whole(float(size))

@@ -1,6 +1,6 @@
-"""A file of ONNX or QONNX as an imported model: its network, its inputs, and what it is compared with.
+"""An ONNX or QONNX file as an imported model: its network, its inputs, and its comparison.
 
-The bits of an input are those of the model's own quantiser, or of the whole numbers that rows show.
+The bits of an input are those of the model's own quantiser, or of the whole numbers in known rows.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _LARGEST_WEIGHT = 1 << 24
 def read_onnx(path: StrPath, X: Any, options: ReadOptions) -> ImportedModel:
     """Read a model of ONNX or QONNX.
 
-    `X` shows what values inputs have where the model does not quantise them itself.
+    `X` shows the values of inputs that the model does not quantise.
 
     Raises
     ------
     DataError, UsageError
-        If it is no perceptron of few-bit activations, or its inputs could be any number.
+        If the model is not a perceptron of few-bit activations, or the range of its inputs is unknown.
     """
     graph = read_graph(as_path(path))
     inputs = Inputs(graph.input, int(np.prod(graph.shape)), None if X is None else _rows(graph, X))
@@ -86,8 +86,8 @@ def _notes(walk: Walk, scores: Scores | None) -> tuple[str, ...]:
         )
     if scores is not None and scores.rounding:
         notes.append(
-            f"the model adds scores in single precision, which rounds by up to {scores.rounding:.3g}: of "
-            "classes that are nearer to each other it may give either"
+            f"the model adds scores in single precision, with an error of up to {scores.rounding:.3g}; where "
+            "two scores are closer, it may choose either class"
         )
     if walk.unsure:
         notes.append(
@@ -98,7 +98,7 @@ def _notes(walk: Walk, scores: Scores | None) -> tuple[str, ...]:
 
 
 def _rows(graph: Graph, X: Any) -> NDArray[np.float64]:
-    """Return rows of as many numbers as the model takes."""
+    """Return rows with the model's number of inputs."""
     given = np.asarray(X)
     values = number_matrix("X", given.reshape(len(given), -1) if given.ndim > 2 else X)
     size = int(np.prod(graph.shape))
@@ -108,7 +108,7 @@ def _rows(graph: Graph, X: Any) -> NDArray[np.float64]:
 
 
 def _output_bits(flow: Flow) -> tuple[Neurons, NDArray[np.float64]] | None:
-    """Return the neurons of outputs of at most two levels, and what lies between these; None for others."""
+    """Return the neurons of outputs of at most two levels, and the middle of these; None for others."""
     assert flow.sums is not None
     try:
         neurons, levels, _ = quantised(flow.sums, flow.flat, flow.index.reshape(-1))
@@ -117,7 +117,7 @@ def _output_bits(flow: Flow) -> tuple[Neurons, NDArray[np.float64]] | None:
     counts = [len(each) for each in levels.values]
     if max(counts) > 2:
         return None
-    # Of an output that never changes, a neuron without weights.
+    # A constant output is a neuron without weights.
     weights = np.zeros((len(counts), neurons.weights.shape[1]), dtype=np.int64)
     thresholds = np.array([0 if each[0] > 0 else 1 for each in levels.values], dtype=np.int64)
     changing = np.array(counts) == 2
@@ -169,7 +169,7 @@ Rows = NDArray[np.float32]
 def _library(
     graph: Graph, flow: Flow, middle: NDArray[np.float64] | None, rounding: float
 ) -> Library:
-    """Return ONNX Runtime's, or this module's own, answers to rows."""
+    """Return the outputs for rows, by ONNX Runtime or by this module."""
     name, run = _runtime(graph) or ("its operators in single precision", _own(graph, graph.output))
     score = _own(graph, flow.scores) if flow.scores else run
 
@@ -191,7 +191,7 @@ def _library(
 
 
 def _runtime(graph: Graph) -> tuple[str, Callable[[Rows], NDArray[Any]]] | None:
-    """Return ONNX Runtime as it evaluates every node by itself; None if it is not there or lacks operators."""
+    """Return ONNX Runtime without operator fusion; None if it is not installed or lacks operators."""
     if not graph.standard:
         return None
     try:
@@ -206,7 +206,7 @@ def _runtime(graph: Graph) -> tuple[str, Callable[[Rows], NDArray[Any]]] | None:
         session = onnxruntime.InferenceSession(
             str(graph.path), options, providers=["CPUExecutionProvider"]
         )
-    except Exception:  # its own, of versions and types that it does not know
+    except Exception:  # errors of ONNX Runtime about unknown versions and types
         return None
 
     def run(rows: Rows) -> NDArray[Any]:
@@ -231,16 +231,16 @@ def _own(graph: Graph, output: str) -> Callable[[Rows], NDArray[Any]]:
 _FAR = np.float32(1e30)
 _PROBES = 256
 _NUMBERS = 256
-"""Different whole numbers that an input may be."""
+"""Maximum number of different whole numbers of an input."""
 
 Apply = Callable[[NDArray[Any]], NDArray[Any]]
 Singles = NDArray[np.float32]
 
 
 class Inputs:
-    """The inputs of a model: their code and ports, once `levels` has seen what becomes of them.
+    """The inputs of a model; code and ports are known after `levels`.
 
-    `rows` ``(rows, inputs)`` float64, or None, show what values they have.
+    `rows` ``(rows, inputs)`` float64, or None, show the values of the inputs.
     """
 
     def __init__(self, name: str, size: int, rows: NDArray[np.float64] | None) -> None:
@@ -252,15 +252,15 @@ class Inputs:
         self._tried: list[Singles] = [np.array([0, 1], dtype=np.float32)] * size
 
     def levels(self, apply: Apply, index: Integers) -> Levels:
-        """Return the levels of what operators make of the inputs.
+        """Return the levels of the inputs after operators.
 
-        ``apply`` maps ``(rows, inputs)`` to ``(rows, activations)``; activation ``e`` comes of input
+        ``apply`` maps ``(rows, inputs)`` to ``(rows, activations)``; activation ``e`` depends on input
         ``index[e]`` alone.
 
         Raises
         ------
         NotIntegerError
-            If they could be any number.
+            If the range of the inputs is unknown.
         """
         if sorted(index.tolist()) != list(range(self.size)):
             raise NotIntegerError("an input that is used twice or not at all")
@@ -317,7 +317,7 @@ class Inputs:
     def _require_steps(
         self, apply: Apply, index: Integers, limits: Sequence[Singles], values: Sequence[Singles]
     ) -> None:
-        """Refuse what rises and falls again: bisection would have missed some of it."""
+        """Refuse functions that are not monotonic, where bisection would have missed changes."""
         random = np.random.default_rng(0)
         spread = (
             max((float(np.abs(each).max()) for each in limits if len(each)), default=0.0) or 1.0
@@ -360,7 +360,7 @@ class Inputs:
     def _binary(
         self, index: Integers, made: NDArray[np.float64], numbers: NDArray[np.float64]
     ) -> Levels:
-        """Code inputs of many values as binary numbers; what is made of them has to be a straight line."""
+        """Code inputs of many values as binary numbers; their operators must be linear."""
         last = len(numbers) - 1
         width = last.bit_length()
         slope = (made[-1] - made[0]) / last
@@ -412,7 +412,7 @@ class Inputs:
 
 
 def _domain(seen: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the whole numbers that an input may be: 0 and 1, -1 and 1, or a range."""
+    """Return the possible whole numbers of an input: 0 and 1, -1 and 1, or a range."""
     for usual in ((0, 1), (-1, 1)):
         if np.isin(seen, usual).all():
             return np.array(usual, dtype=np.float64)
@@ -424,7 +424,7 @@ def _domain(seen: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _between(a: np.float32, b: np.float32) -> np.float32 | None:
-    """Return the number half way between two in the order of single precision; None if they are neighbours."""
+    """Return the number midway between two in the order of single precision; None if they are adjacent."""
     low, high = (_order(each) for each in (a, b))
     if high - low <= 1:
         return None

@@ -53,7 +53,7 @@ def read_sklearn(model: Any, X: Any = None, options: ReadOptions | None = None) 
     Raises
     ------
     UsageError
-        If it is none that is supported; the message says what is, or the way round.
+        If the model is not supported; the message lists what is, or an alternative.
     """
     options = options or ReadOptions()
     steps = _steps(model)
@@ -89,7 +89,7 @@ def read_sklearn(model: Any, X: Any = None, options: ReadOptions | None = None) 
 
 
 def _steps(model: Any) -> list[Any]:
-    """Return the steps of a Pipeline, of Pipelines in it, too."""
+    """Return the steps of a Pipeline, nested ones included."""
     if not hasattr(model, "steps"):
         return [model]
     return [inner for _, step in model.steps for inner in _steps(step)]
@@ -131,14 +131,14 @@ def _quietly(function: Callable[[Any], Any], rows: Any) -> Any:
 
 
 def _double(rows: Any) -> Any:
-    """Return an array of numbers as doubles, in which the borders are."""
+    """Return an array of numbers as doubles, the type of the borders."""
     if isinstance(rows, np.ndarray) and rows.dtype.kind in "biuf":
         return rows.astype(np.float64)
     return rows
 
 
 def _rows(values: NDArray[np.float64], columns: Columns, model: Any) -> Any:
-    """Return numbers, and places of categories, as rows that the model takes."""
+    """Return numbers and indices of categories as rows for the model."""
     first = _steps(model)[0]
     named = hasattr(first, "feature_names_in_")
     if not columns.words and not named:
@@ -164,11 +164,11 @@ _KNOWN = (
 
 @dataclass
 class Columns:
-    """The columns that a model is given, and which of them are found to be words."""
+    """The columns of a model, and which of them turn out to be words."""
 
     names: list[str]
     words: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    # The categories as scikit-learn has them, to make rows of
+    # The categories of scikit-learn, to make rows from
     given: dict[int, list[Any]] = field(default_factory=dict)
     numbers: set[int] = field(default_factory=set)
 
@@ -179,7 +179,7 @@ class Columns:
         return [NumberFeature(place) for place in range(len(self.names))]
 
     def as_words(self, feature: Feature, categories: Sequence[Any], where: str) -> WordFeature:
-        """Take a column for words, which none of the features may take for numbers."""
+        """Mark a column as words; no other feature may use it as numbers."""
         column = feature.column
         name = shown(self.names[column], 40)
         if not isinstance(feature, NumberFeature) or feature.steps:
@@ -199,7 +199,7 @@ class Columns:
         return WordFeature(column, np.arange(float(len(words))))
 
     def require_kinds(self, features: Sequence[Feature], where: str) -> None:
-        """Refuse a column that one feature takes for words and another for numbers."""
+        """Refuse a column that is used as words by one feature and as numbers by another."""
         for feature in features:
             if not isinstance(feature, WordFeature) and feature.column in self.words:
                 name = shown(self.names[feature.column], 40)
@@ -209,7 +209,7 @@ class Columns:
 
 
 def input_columns(model: Any, X: Any) -> Columns:
-    """Return the columns that a fitted model takes, named as it was trained, else as `X` has them."""
+    """Return the columns of a fitted model, with the names of the training or else of `X`."""
     first = model
     while hasattr(first, "steps"):
         first = first.steps[0][1]
@@ -225,12 +225,12 @@ def input_columns(model: Any, X: Any) -> Columns:
 
 
 def transformed(step: Any, features: Sequence[Feature], columns: Columns) -> list[Feature]:
-    """Return the features behind a fitted transformer.
+    """Return the output features of a fitted transformer.
 
     Raises
     ------
     UsageError
-        If it is none that keeps every feature a function of one column.
+        If an output feature would depend on several columns.
     """
     kind = type(step).__name__
     if step is None or step == "passthrough" or kind == "SimpleImputer":
@@ -271,7 +271,7 @@ def transformed(step: Any, features: Sequence[Feature], columns: Columns) -> lis
 
 
 def _imputed(step: Any, features: Sequence[Feature]) -> list[Feature]:
-    """Return the features without change: a row with a missing value is refused by the code."""
+    """Return the features unchanged; the code refuses rows with missing values."""
     if getattr(step, "indicator_", None) is not None:
         raise UsageError("SimpleImputer: add_indicator is not supported; train without it")
     statistics = getattr(step, "statistics_", None)
@@ -281,7 +281,7 @@ def _imputed(step: Any, features: Sequence[Feature]) -> list[Feature]:
 
 
 def _scaled(factors: Any, shift: Any, features: Sequence[Feature], first: str) -> list[Feature]:
-    """Return features divided or multiplied, and shifted, in the order that the library has."""
+    """Return features scaled and shifted, in the library's order of operations."""
     found = []
     for place, feature in enumerate(features):
         by = None if factors is None else np.float64(factors[place])
@@ -361,6 +361,7 @@ def _one_hot(step: Any, features: Sequence[Feature], columns: Columns) -> list[F
     if infrequent is not None and any(each is not None for each in infrequent):
         raise UsageError(
             "OneHotEncoder: infrequent categories are not supported; train without min_frequency and "
+            "max_categories min_frequency and "
             "max_categories"
         )
     found: list[Feature] = []
@@ -392,7 +393,7 @@ def _by_columns(step: Any, features: Sequence[Feature], columns: Columns) -> lis
 
 
 def _places(chosen: Any, names: Sequence[Any], count: int) -> list[int]:
-    """Return which columns a part of a ColumnTransformer takes: by name, number, slice or mask."""
+    """Return the columns of a part of a ColumnTransformer, given by name, number, slice or mask."""
     if isinstance(chosen, slice):
         if isinstance(chosen.start, str) or isinstance(chosen.stop, str):
             start = 0 if chosen.start is None else names.index(chosen.start)

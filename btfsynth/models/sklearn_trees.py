@@ -128,7 +128,7 @@ def hist_gradient_boosting(model: Any, reading: Reading) -> ImportedModel:
         if not np.isfinite(nodes["num_threshold"][~leaf]).all():
             raise UsageError(
                 f"{reading.kind}: has a split by missing values, which is not supported; impute them before "
-                "the training (SimpleImputer)"
+                "training (SimpleImputer)"
             )
         shapes.append(
             Splits(
@@ -169,7 +169,7 @@ def _splits(tree: Any, kind: str) -> Splits:
     inner = tree.children_left != _NO_CHILD
     if not np.isfinite(tree.threshold[inner]).all():
         raise UsageError(
-            f"{kind}: has a split by missing values, which is not supported; impute them before the training "
+            f"{kind}: has a split by missing values, which is not supported; impute them before training "
             "(SimpleImputer)"
         )
     return Splits(

@@ -301,7 +301,7 @@ def cut_network(
     shift = topology.first_neuron + neurons - widths[layer] - 1
     sources = topology.sources[edges:].astype(np.int64)
     if np.any((sources > 0) & (sources <= shift)):
-        raise TopologyError(f"{network.name}: a neuron behind layer {layer} sees what lies before")
+        raise TopologyError(f"{network.name}: a neuron after layer {layer} reads a node before it")
     second = replace(
         network,
         topology=Topology(
@@ -398,7 +398,7 @@ def require_comparable(network: TrainedNetwork) -> None:
     edges = topology.sources[topology.fanin_start[topology.n_neurons - topology.n_outputs] :]
     if edges.max(initial=0) >= first:
         raise UsageError(
-            f"{network.name}: an output neuron reads another one, so their sums cannot be compared"
+            f"{network.name}: an output neuron reads another output neuron, so their sums cannot be compared"
         )
 
 

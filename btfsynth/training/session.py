@@ -274,7 +274,7 @@ def _within(votes: Votes, most: int) -> Votes:
     found = votes.first(low)
     if look_up_tables(found) > most:
         raise UsageError(
-            f"`max_luts`: expected at least {look_up_tables(found)}, which one vote an output takes, "
+            f"`max_luts`: expected at least {look_up_tables(found)}, the size of one vote per output, "
             f"got {most}"
         )
     return found

@@ -13,8 +13,8 @@ their weights, of the sum over the ports:
 ``ep``    share of vectors on which any port is wrong
 ========  ==============================================================
 
-`wce`, `mae` and `mse` are in units of the least significant bit, the others fractions of one. Vectors of weight
-zero do not count in any.
+`wce`, `mae` and `mse` are in units of the least significant bit, the others are fractions. Vectors of weight
+zero are ignored.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Reading:
-    """How output bits become numbers: of each port its first bit, its width and whether it is signed."""
+    """Conversion of output bits to numbers: first bit, width and sign of each port."""
 
     ports: tuple[tuple[int, int, bool], ...]
 
     @classmethod
     def of(cls, ports: Iterable[Port], signed: bool = False, bits: bool = False) -> Reading:
-        """Read ports as unsigned numbers, in two's complement if `signed`, or every bit by itself if `bits`."""
+        """Read ports as unsigned numbers, in two's complement if `signed`, or each bit as a port if `bits`."""
         found: list[tuple[int, int, bool]] = []
         first = 0
         for port in ports:
@@ -85,11 +85,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Errors:
-    """The errors of a circuit, exact but for `mre`, whose sum is rounded once.
+    """The errors of a circuit; exact except `mre`, whose sum is rounded once.
 
-    `worst` is the first input vector (its number, input 0 least significant) with the error `wce`, None where
-    there is no error. `vectors` is how many were looked at; `exhaustive` is False if they are a sample, so that
-    worst-case metrics are lower bounds and averages estimates.
+    `worst` is the number of the first input vector with the error `wce` (input 0 least significant), None if
+    there is no error. `vectors` is the number of vectors measured; `exhaustive` is False if they are a sample,
+    so that worst-case metrics are lower bounds and averages are estimates.
     """
 
     wce: int
@@ -135,7 +135,7 @@ class Meter:
         given: NDArray[np.int64],
         weights: NDArray[np.int64] | None = None,
     ) -> None:
-        """Look at ``(ports, vectors)`` int64 values; weights: ``(vectors,)`` int64, None for ones."""
+        """Add ``(ports, vectors)`` int64 values; weights: ``(vectors,)`` int64, None for ones."""
         first, count = self._vectors, exact.shape[1]
         self._vectors += count
         counted = np.ones(count, dtype=np.int64) if weights is None else weights
@@ -198,7 +198,7 @@ def _grouped(off: NDArray[np.int64], weights: NDArray[np.int64]) -> Iterator[tup
 
 @dataclass(frozen=True)
 class Bounds:
-    """What metrics may be at most."""
+    """Maxima of metrics."""
 
     most: Mapping[Metric, Fraction]
 
@@ -212,7 +212,7 @@ class Bounds:
                 )
 
     def missed(self, errors: Errors) -> list[str]:
-        """Say which bounds are not kept, in words."""
+        """Return the violated bounds in words."""
         return [
             f"{metric.value} {number(errors.value(metric))} is above {number(bound)}"
             for metric, bound in self.most.items()
@@ -225,7 +225,7 @@ class Bounds:
 # ::
 #
 #     MODULE_exact.mig     the exact circuit
-#     MODULE_error.json    all else; metrics and bounds as fractions "1/3", vectors as numbers, input 0 least
+#     MODULE_error.json    the rest; metrics and bounds as fractions "1/3", vectors as numbers, input 0 least
 
 EXACT_ROLE, ERROR_ROLE = "exact", "error"
 _FORMAT = 1
@@ -269,7 +269,7 @@ class ErrorClaim:
         }
 
     def contradiction(self, errors: Errors) -> str | None:
-        """Say what of it does not hold for errors that were measured, None if all does."""
+        """Return the first statement that measured errors contradict, in words; None if all hold."""
         broken = Bounds(self.bounds).missed(errors)
         if broken:
             return "; ".join(broken)

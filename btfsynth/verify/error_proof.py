@@ -1,8 +1,8 @@
-"""The exact errors of a circuit against another: by all vectors, by a solver, or estimated from a sample.
+"""The errors of a circuit with respect to another: by all vectors, by a solver, or estimated from a sample.
 
 Up to 24 inputs every vector is simulated, a block at a time. Beyond, a worst-case error is proven by a solver:
-the question whether any vector leads to an error above a bound is a netlist of one output, which is to be
-constant. Averages are then estimates from a random sample, and say so.
+a netlist with one output, which is true if the error is above a bound, is proven constant. Averages are then
+estimates from a random sample, and marked as such.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from btfsynth.verify.equivalence import equivalent
 from btfsynth.verify.error_metrics import Errors, Meter, Reading
 
 MAX_MEASURED_INPUTS = 24
-"""Inputs up to which every vector is simulated."""
+"""Maximum inputs for simulating every vector."""
 SAMPLE_VECTORS = 1 << 20
 _WORDS_AT_ONCE = 1 << 10
 _SEED = 1
@@ -42,7 +42,7 @@ def measure(
     """Return the errors of a netlist against the exact one on every input vector.
 
     weights: ``(2 ** inputs,)`` int64, 0 or more, of every vector; None for ones. Above `MAX_MEASURED_INPUTS`
-    inputs a sample of `SAMPLE_VECTORS` vectors is looked at.
+    inputs a sample of `SAMPLE_VECTORS` vectors is measured.
     """
     require_same_ports(exact, given)
     meter = Meter(reading)
@@ -80,7 +80,7 @@ def beyond(
 ) -> NDArray[np.uint8] | None:
     """Return an input vector whose absolute error is above a bound, ``(inputs,)`` uint8; None if proven.
 
-    A `ToolTimeoutError` if the solver finds neither in `timeout` seconds.
+    Raises a `ToolTimeoutError` if the solver does not decide within `timeout` seconds.
     """
     require_same_ports(exact, given)
     question = error_above(exact, given, reading, bound)
@@ -91,7 +91,7 @@ def beyond(
 def worst_case(
     exact: Netlist, given: Netlist, reading: Reading, timeout: float | None = None
 ) -> int:
-    """Return the largest absolute error, proven by a solver; a `ToolTimeoutError` if time ends before."""
+    """Return the largest absolute error, proven by a solver; a `ToolTimeoutError` if it runs out of time."""
     end = None if timeout is None else time.monotonic() + timeout
     low = measure(exact, given, reading).wce  # seen on a vector
     high: int | None = None  # proven
@@ -116,7 +116,7 @@ def error_on(exact: Netlist, given: Netlist, reading: Reading, vector: NDArray[n
 
 
 def error_above(exact: Netlist, given: Netlist, reading: Reading, bound: int) -> Netlist:
-    """Return a netlist of one output, true where any port is wrong by more than a bound."""
+    """Return a netlist of one output, true if the error of any port is above a bound."""
     builder = NetlistBuilder(f"{given.name}_error", exact.input_ports, (Port("above", 1),))
     outputs = []
     for netlist in (exact, given):

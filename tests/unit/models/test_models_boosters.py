@@ -108,7 +108,9 @@ def test_a_cut_or_edited_file_of_lightgbm_is_refused(part, tmp_path):
         "digit": text.replace("leaf_value=", "leaf_value=0", 1),
     }
     path.write_text(broken[part])
-    with pytest.raises(btf.DataError, match=r"model of LightGBM as it was saved.*truncated or edited"):
+    with pytest.raises(
+        btf.DataError, match=r"model of LightGBM as it was saved.*truncated or edited"
+    ):
         btf.from_lightgbm(path)
 
 

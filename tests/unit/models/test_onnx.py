@@ -203,7 +203,7 @@ def test_classes_that_single_precision_tells_apart_by_its_rounding(tmp_path: Pat
     assert model.compared["near"].tolist()[0] > 0
     assert model.core.library is not None
     assert 0 < model.core.library.rounding < 1e-5
-    assert "adds scores in single precision, which rounds by up to" in model.notes[-1]
+    assert "adds scores in single precision, with an error of up to" in model.notes[-1]
 
 
 def test_a_wrong_network_is_an_error_that_shows_the_row(tmp_path: Path) -> None:
