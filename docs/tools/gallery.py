@@ -66,7 +66,7 @@ btfsynth equiv examples/circuits/{example}.mig {task}
 - **Made from:** a trained network, a textbook circuit (with `--part`, one that completes a circuit of fewer
   bits), the truth table, or an AIG from the contest, under the [MIT
   licence](../examples/circuits/LICENSE-IWLS2025.txt).
-- **Command:** a row with options alone is `{program} FUNCTION` with these options, in a clone.
+- **Command:** where a row shows only options, run `{program} FUNCTION` with them, in a clone.
   The version that found a circuit reproduces it; later versions rarely give a larger one.
 """
 
