@@ -1,12 +1,11 @@
 """Checkpoints: the state of a series of trials on disk, so that it can continue after a kill.
 
-The checkpoint file holds the finished trials. Each running trial has a file of its own beside it,
-``FILE.trial<k>``, with the whole state; it is removed when the trial is finished. All are written
-atomically, so a kill at any moment loses what was done since the last interval and nothing else, and the
-continued run ends with the same result as one that was never stopped.
+The checkpoint file contains the finished trials. The state of each running trial is in a separate file
+``FILE.trial<k>``, which is removed when the trial is finished. All files are written atomically, so a kill
+loses only the work since the last interval, and the continued run has the same result as an uninterrupted one.
 
-A file can be whole and yet not be what was written: when it is read, every name, type, shape and range is
-compared with what data and plan require, and the targets that weights get right are counted again.
+When a file is read, every name, type, shape and range is compared with the data and the plan, and the correct
+targets of the weights are counted again.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ def training_fingerprint(
 
 
 def is_begun(path: StrPath) -> bool:
-    """Tell whether a training has left something to continue from, if only the state of its first trial."""
+    """Return True if a training left a checkpoint, even if only the state of its first trial."""
     path = as_path(path)
     states = f"{glob.escape(path.name)}.trial*"
     return path.exists() or any(path.parent.glob(states))
@@ -76,9 +75,9 @@ def is_begun(path: StrPath) -> bool:
 class Checkpoint:
     """The checkpoint of one series of trials; a file that exists is read, one of another training refused.
 
-    `interval` is the time between two writes of a running trial, in seconds. `on_event` gets a `Note` when a
-    write fails (a full disk, a network folder that is away), once until one succeeds again; nothing is raised
-    then, as the training is worth more than its checkpoint. None raises.
+    `interval` is the time between two writes of a running trial, in seconds. If a write fails (full disk,
+    network folder not available), `on_event` gets one `Note` until a write succeeds again, and the training
+    continues; without `on_event` the error is raised.
     """
 
     def __init__(
@@ -205,7 +204,7 @@ _UNFINISHED = (StopReason.INTERRUPTED, StopReason.TIME)
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """Reads the contents of checkpoints of one training; what they must be follows from its data and plan."""
+    """Reads checkpoints of one training; their valid content follows from its data and plan."""
 
     dataset: Dataset
     plan: TrainingPlan
@@ -282,7 +281,7 @@ class Stored:
         return found
 
     def _valid_right(self, record: Mapping[str, Any]) -> int | None:
-        """Return what is right of the validation set, None without one or if it did not choose."""
+        """Return the number of correct validation targets; None if the set is missing or did not choose."""
         if record.get("valid_right") is None:
             return None
         if self.valid is None:
@@ -290,7 +289,7 @@ class Stored:
         return whole(record, "valid_right", 0, self.valid.targets.size)
 
     def _measure(self, result: TrialResult) -> None:
-        """Refuse weights that do not get right what is written beside them."""
+        """Refuse weights whose correct targets differ from the recorded numbers."""
         data = self.dataset
         if result.codes is not None:
             data = with_codes(data, result.codes)

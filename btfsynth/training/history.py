@@ -17,7 +17,7 @@ from btfsynth.plugins import install_command
 
 _POINTS_A_DECADE = 10
 _NEEDED = ("gap", "gap_w", "gap_x", "gap_y", "least_gap", "bits", "vectors")
-"""What every point has; the rest may be unknown."""
+"""Required fields of a point; the others may be unknown."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class HistoryPoint:
     """One point of a trial's history.
 
     ``gap`` is the root mean square gap over patterns and neurons; ``gap_w``, ``gap_x`` and ``gap_y`` are the
-    parts of the weights, inputs and outputs, whose squares add up to its square; ``least_gap`` is the least
-    so far. The others are the shares right of the training targets that matter, of whole patterns and of
-    classes (None without labels), and the same of the validation set (None without one).
+    parts of the weights, inputs and outputs, whose squares add up to its square; ``least_gap`` is the smallest
+    so far. The others are the shares of correct training targets, whole patterns and classes (None without
+    labels), and the same for the validation set (None without one).
     """
 
     iterations: int
@@ -55,7 +55,7 @@ def next_point(iterations: int) -> int:
 
 
 def format_history(points: Sequence[HistoryPoint]) -> str:
-    """Return a history as CSV with a header; what is not known is empty."""
+    """Return a history as CSV with a header; unknown values are empty."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([field.name for field in fields(HistoryPoint)])
@@ -124,8 +124,8 @@ def draw_history(
     """Draw a history: above the gap and its parts, below the accuracies, over the iterations.
 
     Iterations and gaps have logarithmic axes, as in the figures of arXiv 2602.17493. The ending of the path
-    chooses the format; the same history gives the same bytes. `best_iteration` is marked as that of the
-    network.
+    chooses the format; the same history gives the same bytes. `best_iteration`, that of the network, is
+    marked.
     """
     path = as_path(path)
 

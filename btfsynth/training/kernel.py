@@ -3,11 +3,11 @@
 For every pattern the state v has copies w and x of the weight and the input on every edge, and the value y
 of every node. Two sets constrain it, each of which is easy to project to:
 
-- A: every neuron is right by itself: ``y = +-1`` and ``y (w . x) >= delta`` (`btfsynth.training.neuron`);
-  the inputs are the data, or the nearest code where they are generated.
-- B: all agree. The w of an edge are one weight W for all patterns, and ``|W|^2`` is the fan-in of its
-  neuron; y of a node and the x of all edges that it feeds are one value Y, the target at an output whose
-  target matters.
+- A: every neuron computes its threshold function: ``y = +-1`` and ``y (w . x) >= delta``
+  (`btfsynth.training.neuron`); the inputs are the data, or the nearest code if they are generated.
+- B: consensus. The w of an edge are equal to one weight W for all patterns, and ``|W|^2`` is the fan-in of its
+  neuron. The y of a node and the x of its outgoing edges are equal to one value Y, which is the target at an
+  output without don't-care.
 
 A neuron's distances on a pattern are weighted by its metric g, 1 at first. So P_B makes, of reflected
 copies r, ``W = sqrt(fan-in) S / |S|`` with ``S = sum over patterns of g r_w``, and ``Y = (g r_y + sum over
@@ -71,10 +71,10 @@ def aligned(size: int, dtype: type[np.floating[Any]] | np.dtype[Any]) -> NDArray
 _compiled = numba.njit(nogil=True, cache=True, _nrt=False, forceinline=True)
 
 GIVEN_UP = 1 << 62
-"""What to set the count of a meeting to, to end all threads that wait there."""
+"""Count of a meeting that releases all waiting threads."""
 
 GIVEN, ONE_HOT, HYPERCUBE = 0, 1, 2
-"""What A does at the inputs: fix them to the data, or project them to the nearest code."""
+"""Treatment of the inputs by A: fix them to the data, or project them to the nearest code."""
 
 
 _ROW = 32
@@ -85,7 +85,7 @@ _EDGES_AT_ONCE = 2048
 
 
 class Problem(NamedTuple):
-    """What does not change during a training. All arrays flat; `real` is float32 or float64.
+    """The constants of a training. All arrays are flat; `real` is float32 or float64.
 
     ``fanin_start`` int64 (neurons + 1,), ``sources`` int64 (edges,), ``delta`` real (neurons,) margins,
     ``norm2`` real (neurons,) squared norms of the weights, ``data`` real (blocks, groups, 1 + inputs,
@@ -114,7 +114,7 @@ class Problem(NamedTuple):
 
 
 class State(NamedTuple):
-    """The moving point and what a step carries over. All arrays flat, float32 or float64.
+    """The moving point and the values carried to the next step. All arrays are flat, float32 or float64.
 
     ``w``, ``x`` copies on the edges; ``y``, ``sign`` (A's outputs), ``values`` (consensus Y), ``sum_1``,
     ``sum_2`` rows over nodes; ``multiplier`` (u), ``metric`` (g), ``gap`` (squared) rows over neurons;
@@ -159,13 +159,13 @@ MOST_RIGHT, STOP_AT, STOPPED, BEST_ITERATION, BEST_MEAN = range(5)
 
 
 class Tally(NamedTuple):
-    """What the iterations of one call leave beside the state; all arrays are changed.
+    """Results of the iterations of one call, besides the state; all arrays are modified.
 
-    ``best`` float64 (5,): most targets right at a count so far (-1 before the first); the number at which to
-    stop, -1 for none; 1 once that was reached; the iteration of this call at which the best was found, as it
-    was if this call finds none; the mean squared gap there. Of equal counts the smaller gap is the best.
-    ``weights`` real (edges,) are those of that count, ``history`` float64 (steps,) is the mean squared gap of
-    every iteration.
+    ``best`` float64 (5,): the largest count of correct targets so far (-1 before the first); the count at which
+    to stop, -1 for none; 1 once that was reached; the iteration of this call at which the best was found
+    (unchanged if this call finds none); the mean squared gap there. Of equal counts, the smaller gap wins.
+    ``weights`` real (edges,) are those of the best count; ``history`` float64 (steps,) is the mean squared gap
+    of every iteration.
     """
 
     best: NDArray[np.float64]
@@ -255,7 +255,7 @@ def _advance_block(problem: Any, state: Any, scratch: Any, block: Any, numbers: 
     """Finish one step and project for the next, for one block of patterns.
 
     numbers: real tuple (beta, 1 - gamma of this step, 1 - gamma of the step before, and its gamma / mean
-    squared gap). Changes all of the block's state but not ``weights``.
+    squared gap). Modifies the state of the block except ``weights``.
     """
     beta, keep, keep_before, gain_before = numbers
     n_neurons = problem.delta.shape[0]
@@ -378,7 +378,7 @@ def join_neurons(problem: Any, state: Any, scratch: Any, first: Any, last: Any, 
 
 @_compiled
 def count_right(problem: Any, state: Any, values: Any) -> Any:
-    """Return how many of the targets that matter the network of the consensus weights gets right.
+    """Return the number of correct targets of the network with the consensus weights, don't-cares excluded.
 
     Its inputs are A's: the data, or the codes where they are generated. values: real scratch
     (nodes * LANES,), changed. Sums are in the arrays' own precision.
@@ -424,8 +424,8 @@ def run_share(
 ) -> Any:
     """Run one thread's share of `run_steps`.
 
-    `scratch` is the thread's own; team: (which thread, how many, int64 array (1,) of zero that they share,
-    for `meet`); limits: (iterations at most, iterations between two counts of targets); tally: see `Tally`.
+    `scratch` belongs to the thread; team: (thread, number of threads, shared int64 array (1,) of zero for
+    `meet`); limits: (maximum iterations, iterations between two counts of targets); tally: see `Tally`.
     """
     member, members, arrived = team
     steps, check = limits
@@ -479,12 +479,12 @@ def run_steps(
     check: int,
     tally: Tally,
 ) -> int:
-    """Run iterations until enough targets are right, the gap is small or `steps` are done; return their number.
+    """Run up to `steps` iterations, until enough targets are correct or the gap is small; return their number.
 
-    The state is changed in place; `start_state` comes first. A state that is not finite stops at once with a
-    NaN in the history. numbers: float tuple (beta, gamma, squared gap limit, mean squared gap of the
-    iteration before or 0 at the first); a limit of 0 never stops. check: iterations between two counts of the
-    targets that are right; 0 never counts.
+    The state is modified in place, after `start_state`. A state that is not finite stops at once with a NaN in
+    the history. numbers: float tuple (beta, gamma, squared gap limit, mean squared gap of the
+    iteration before or 0 at the first); a limit of 0 never stops. check: iterations between two counts of
+    correct targets; 0 for none.
     """
     alone = (0, 1, np.zeros(1, dtype=np.int64))
     scratch = make_scratch(problem)
@@ -506,10 +506,10 @@ _X86 = platform.machine().lower() in ("x86_64", "amd64", "i686")
 
 @intrinsic
 def meet(typingctx, arrived, everybody):  # type: ignore[no-untyped-def]
-    """Count the caller in and wait until ``arrived[0]`` is ``everybody`` or more; return nothing.
+    """Barrier: increment ``arrived[0]`` and wait until it is at least ``everybody``.
 
-    arrived: int64 array (1,), the count that all threads of a team share; it is never set back, so the n-th
-    meeting of m threads waits for n m. What a thread wrote before a meeting, all see after it.
+    arrived: int64 array (1,), shared by all threads of a team and never reset, so the n-th meeting of m threads
+    waits for n m. Writes of a thread before the barrier are visible to all threads after it.
     """
     signature = types.void(arrived, everybody)
 

@@ -1,16 +1,16 @@
 """One neuron or node over all patterns of a block, as LLVM vector code.
 
-A neuron moves, is projected to A and reflected; a node gets its consensus value; a trained neuron its sign.
+A neuron moves, is projected to A and reflected; a node takes its consensus value; a trained neuron its sign.
 
 Notation of Elser & Lal, "Learning with Boolean threshold functions" (arXiv 2602.17493): a neuron of
 fan-in m holds, for every pattern, copies ``w`` and ``x`` of its weights and inputs and its output ``y``.
 Constraint A is ``y in {-1, +1}`` and ``y (w . x) >= delta``. With ``a = (w + x) / sqrt 2`` and
 ``b = (w - x) / sqrt 2`` the nearest point with ``w . x = c`` is ``a / (1 - u)``, ``b / (1 + u)``, so
-the whole projection is one scalar ``u`` a neuron and pattern:
+the whole projection is one scalar ``u`` per neuron and pattern:
 
     w' = (w + u x) / (1 - u^2),    x' = (x + u w) / (1 - u^2)
 
-Where the constraint is not met already, put ``t = 1 + u``, ``A = |a|^2``, ``B = |b|^2`` and c > 0 (c < 0
+If the constraint is violated, set ``t = 1 + u``, ``A = |a|^2``, ``B = |b|^2`` and c > 0 (c < 0
 swaps A and B and the sign of u). The condition ``A / (1-u)^2 - B / (1+u)^2 = 2 c`` reads
 
     g(t) = 2 - t - t sqrt(A / s),    s = 2 c t^2 + B,
@@ -72,8 +72,7 @@ def project_output(
 ) -> tuple[Vector, Vector]:
     """Return the multiplier u and the output -1/+1 of the projection to A.
 
-    Of the two outputs the one whose total move is shorter is taken; the distances are compared over their
-    common denominator.
+    The output with the shorter total move is chosen; the distances are compared over their common denominator.
     """
     zero, one, four = v.constant(0.0), v.constant(1.0), v.constant(4.0)
     wx = v.constant(0.5) * (big_a - big_b)
@@ -110,8 +109,8 @@ def advance_neuron(typingctx, problem, state, scratch, place, numbers):  # type:
     come after the updates of all groups: they are long chains of dependent instructions, which run
     side by side only when they stand next to each other, two registers at a time.
 
-    Meanwhile it asks for w of the next neuron, whose copies follow those of this one in memory: that and
-    `reflect_neuron` together spread the reads over all the time there is.
+    It also prefetches w of the next neuron, whose copies follow in memory, so that this function and
+    `reflect_neuron` spread the reads evenly.
 
     problem, state: see `btfsynth.training.kernel`. scratch: its coefficients are set, its moments used, its
     gap_sums (running sums of the w, x and y parts) added to. Changed in the state: w, x, y, multiplier,

@@ -41,7 +41,7 @@ from btfsynth.training.kernel import (
 
 @dataclass(frozen=True)
 class Share:
-    """The blocks of one of several processes, a run of them; process 0 of 1 holds everything."""
+    """The consecutive blocks of one of several processes; process 0 of 1 has all blocks."""
 
     rank: int = 0
     ranks: int = 1
@@ -51,7 +51,7 @@ class Share:
         return [total * rank // self.ranks for rank in range(self.ranks + 1)]
 
     def blocks(self, total: int) -> tuple[int, int]:
-        """Return first and end of the run of this process."""
+        """Return the first block of this process and the end."""
         bounds = self.bounds(total)
         return bounds[self.rank], bounds[self.rank + 1]
 
@@ -61,7 +61,7 @@ _EDGE_PATTERNS_A_THREAD = 10_000
 
 
 def useful_threads(problem: Problem, wanted: int) -> int:
-    """Return how many threads pay for a problem: not more than its blocks or its size allow."""
+    """Return the number of threads that a problem can use, by its blocks and its size."""
     work = len(problem.sources) * problem.patterns
     return max(1, min(wanted, problem.blocks, work // _EDGE_PATTERNS_A_THREAD))
 
@@ -105,7 +105,7 @@ class Team:
 
 
 _ROUNDS = 4
-"""Exchanges a step: more would hide more of the way behind the work, but each costs something by itself."""
+"""Exchanges per step: more would overlap more communication with work, but each has an overhead."""
 
 
 def find_ranks() -> Ranks:
@@ -207,7 +207,7 @@ class Ranks:
         return self._exchange.all_gaps
 
     def gather(self, array: NDArray[Any]) -> NDArray[Any] | None:
-        """Return all processes' arrays one behind the other, in the first process only."""
+        """Return the concatenated arrays of all processes, in the first process only."""
         parts = self._all.gather(array)
         return None if parts is None else np.concatenate(parts)
 
@@ -215,7 +215,7 @@ class Ranks:
         return np.concatenate(self._all.allgather(array))
 
     def failures(self, problem: str) -> list[tuple[int, str]]:
-        """Tell each other what went wrong, nothing if empty; return the processes where something did."""
+        """Exchange error messages, empty if there is none; return the processes with an error."""
         return [(rank, text) for rank, text in enumerate(self._all.allgather(problem)) if text]
 
     def abort(self) -> None:

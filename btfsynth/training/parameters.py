@@ -1,4 +1,4 @@
-"""Settings of a training, those to train with when the user names none, and the result of one trial."""
+"""Settings of a training, their defaults by task, and the result of one trial."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ class TrialResult:
 
     ``weights`` are ``(edges,)`` float32, the consensus weights of iteration ``best_iteration`` (see
     `btfsynth.training.trainer.train_trial`); ``gap`` (root mean square over patterns and neurons),
-    ``bits_right`` (of ``bits`` targets that matter, by the reference evaluation), ``valid_right`` (classes
-    where the validation set has labels, else bits; None without one, or if it did not choose) and ``codes``
-    are of that iteration too. ``codes`` are the generated inputs, ``(patterns, inputs)`` uint8, None where
-    inputs are given.
+    ``bits_right`` (of ``bits`` targets without don't-cares, by the reference evaluation), ``valid_right``
+    (correct classes if the validation set has labels, else bits; None without a set, or if it did not choose)
+    and ``codes`` also belong to that iteration. ``codes`` are the generated inputs, ``(patterns, inputs)``
+    uint8, None if inputs are given.
 
-    ``iterations`` were done, in ``seconds`` of wall time without compilation, ``step_seconds`` of them in the
-    iterations and tests for exactness alone. ``history`` has points on a logarithmic grid of iterations, the
-    last one included.
+    ``iterations`` were run in ``seconds`` of wall time without compilation, of which ``step_seconds`` were
+    spent on iterations and tests for exactness. ``history`` has points on a logarithmic grid of iterations,
+    including the last one.
     """
 
     trial: int
@@ -107,7 +107,7 @@ class TrialResult:
 
     @property
     def quality(self) -> tuple[int, int]:
-        """What decides between two trials, the larger one wins: validation and training targets right."""
+        """Sort key of trials, the larger one wins: correct validation targets, then training targets."""
         return self.valid_right or 0, self.bits_right
 
     @property
@@ -128,7 +128,7 @@ class TrialResult:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What each trial trains: layers of `widths` from inputs to outputs, or a graph instead.
+    """Shapes of the trials: layers of `widths` from inputs to outputs, or a graph.
 
     The hidden layers are widened by `growth` after every `patience` trials; 0 never widens them.
     """
@@ -229,7 +229,7 @@ def default_plan(dataset: Dataset) -> TrainingPlan:
 
 
 def _autoencoder_plan(dataset: Dataset) -> TrainingPlan:
-    """Return the plan of the paper's architecture: a code of as few bits as tell the vectors apart."""
+    """Return the plan of the paper's architecture, with the shortest code that distinguishes the vectors."""
     n = dataset.n_inputs
     code = max(1, (dataset.n_patterns - 1).bit_length())
     return TrainingPlan(
@@ -238,7 +238,7 @@ def _autoencoder_plan(dataset: Dataset) -> TrainingPlan:
 
 
 def _generative_plan(dataset: Dataset) -> TrainingPlan:
-    """Return the plan for data without inputs: as many codes as patterns, 16 one-hot at most."""
+    """Return the plan for data without inputs: one code per pattern, at most 16 one-hot codes."""
     if dataset.input_kind is InputKind.HYPERCUBE_GENERATOR:
         code = max(1, (dataset.n_patterns - 1).bit_length())
     else:

@@ -1,4 +1,4 @@
-"""A training as one call: options in, the finished trials out; of votes, how many are needed."""
+"""A training as one call, from options to finished trials; for votes, also their number."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from btfsynth.workers.executor import Executor
 
 @dataclass(frozen=True)
 class TrainOptions(Options, settings=TRAIN):
-    """What to change of a task's default plan; None leaves it as it is.
+    """Changes to the default plan of a task; None keeps the default.
 
     Parameters
     ----------
@@ -98,10 +98,10 @@ def train(
 ) -> TrainingRun:
     """Train a data set: trials from random starts until one meets the stopping rule.
 
-    The validation set measures the networks along the way and chooses the best; its columns are taken by name
-    where they have the names of the data. Training continues from a `checkpoint_file` that exists; its
-    interval is in seconds. One that cannot be written is a `Note`, an error without `on_event`. `run_all`
-    runs every trial, all of them on the first widths. See `run_trials` for the events and the executor.
+    The validation set is measured during training and selects the best network; its columns are matched by name
+    if they have the names of the data. Training continues from an existing `checkpoint_file`, whose interval is
+    in seconds. If it cannot be written, `on_event` gets a `Note`; without `on_event` this is an error.
+    `run_all` runs every trial, all on the first widths. See `run_trials` for the events and the executor.
     """
     options = options or TrainOptions()
     if options.votes is not None:
@@ -177,9 +177,9 @@ _NEURON, _TERM, _CLASS = 1.0, 1.7, 8.0
 def run_votes(
     dataset: Dataset, options: TrainOptions, valid: Dataset | None, on_event: OnEvent | None
 ) -> TrainingRun:
-    """Train the votes that options ask for: one trial, which always succeeds.
+    """Train votes: one trial, which always succeeds.
 
-    Their number is the fewest that are right of at most `max_loss` percent less than the best, on the
+    Their number is the smallest whose accuracy is at most `max_loss` percentage points below the best, on the
     validation set or, without one, by cross-fitting; within `max_luts`.
     """
     assert options.votes is not None
@@ -254,7 +254,7 @@ def _trained(
 
 
 def look_up_tables(votes: Votes) -> int:
-    """Estimate how many look-up tables of six inputs votes take with the comparison of the classes."""
+    """Estimate the 6-input lookup tables of votes, including the comparison of the classes."""
     graph, _ = votes.topology()
     outputs = votes.n_outputs
     hidden = int((graph.fan_in[:-outputs] > 2).sum())  # the bias is one
@@ -263,7 +263,7 @@ def look_up_tables(votes: Votes) -> int:
 
 
 def _within(votes: Votes, most: int) -> Votes:
-    """Return the rounds, of the first ones, that fit; one at least."""
+    """Return the number of first rounds that fit, at least one."""
     low, high = 1, len(votes.rounds)
     while low < high:
         middle = (low + high + 1) // 2

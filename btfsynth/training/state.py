@@ -104,8 +104,8 @@ def _fan_classes(
 def make_state(problem: Problem, seed: Sequence[int], share: Share = _WHOLE) -> State:
     """Draw a random start: w, x and hidden y uniform in [-1, 1], input and output y at the data, g = 1.
 
-    `seed` is entropy for numpy's SeedSequence, such as (seed, trial). A process that shares the training
-    draws the numbers that one process would draw for these blocks.
+    `seed` is entropy for numpy's SeedSequence, such as (seed, trial). If processes share the training, each
+    draws the numbers that a single process would draw for its blocks.
     """
     dtype = problem.delta.dtype
     real = np.float32 if dtype == np.float32 else np.float64
@@ -180,7 +180,7 @@ def state_layout(
 
 
 def state_bytes(topology: Topology, patterns: int, dtype: type[np.floating[Any]]) -> int:
-    """Return how much memory the state of a training takes, with its problem."""
+    """Return the memory of the state of a training and its problem, in bytes."""
     layout = state_layout(topology, patterns, dtype)
     own = sum(kind.itemsize * length for kind, length in layout.values())
     row = np.dtype(dtype).itemsize * (topology.n_inputs + 2 * topology.n_outputs + 2)

@@ -48,7 +48,7 @@ def new_best(stop_at: int = -1) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A network of some iteration of a trial, with its `score`: of two the larger one wins.
+    """The network of an iteration of a trial, with its `score`; the larger score wins.
 
     ``weights`` are ``(edges,)`` of the trainer's float type, ``mean`` is the mean squared gap, and ``codes``
     are the generated inputs, ``(patterns, inputs)`` uint8, None where inputs are given.
@@ -65,10 +65,10 @@ class Candidate:
 
 
 def score(seen: int, valid: Accuracy | None, mean: float) -> tuple[int, int, float]:
-    """Return what decides between two networks of a trial, to be compared item by item.
+    """Return the sort key of the networks of a trial, compared item by item.
 
-    First the validation targets right, if there are any: classes where the set has labels, else bits; then the
-    training targets right; then the smaller mean squared gap.
+    First the correct validation targets, if there are any: classes if the set has labels, else bits; then the
+    correct training targets; then the smaller mean squared gap.
     """
     held = 0
     if valid is not None:
@@ -83,7 +83,7 @@ _CHECKS_PER_MEASUREMENT = 20
 
 
 def check_fit(dataset: Dataset, topology: Topology) -> None:
-    """Refuse data that a network of this shape cannot learn: other widths, or no target that matters."""
+    """Refuse data that a network of this shape cannot learn: other widths, or only don't-cares."""
     if not dataset.care_mask.any():
         raise UsageError(f"{dataset.source}: every target is a don't-care: nothing to learn")
     generated = dataset.input_kind not in (InputKind.BOOLEAN, InputKind.ANALOG)
@@ -103,7 +103,7 @@ def check_fit(dataset: Dataset, topology: Topology) -> None:
 
 
 def require_memory(dataset: Dataset, topology: Topology, precision: int) -> None:
-    """Refuse a training whose state this machine cannot hold, before it is made."""
+    """Refuse a training whose state does not fit into memory, before it is allocated."""
     dtype = TrainParameters(precision=precision).dtype
     needed, there = state_bytes(topology, dataset.n_patterns, dtype), physical_memory()
     if there is not None and needed > there:
@@ -115,7 +115,7 @@ def require_memory(dataset: Dataset, topology: Topology, precision: int) -> None
 
 
 def physical_memory() -> int | None:
-    """Return the bytes of memory of this machine, None where the system does not tell."""
+    """Return the memory of this machine in bytes, None if unknown."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -195,13 +195,13 @@ class Snapshot:
 
 @dataclass(frozen=True, eq=False)
 class TrialOptions:
-    """How a trial is run, what can end it, and where its state goes.
+    """Execution of a trial: threads and processes, deadline, and snapshots of its state.
 
-    `threads` share the blocks of patterns where the problem is large enough. Of `ranks`, the processes that
-    share the training, each calls `train_trial`, and all get the result. `deadline` is a value of
-    `time.monotonic`. `snapshot_due` is called with the trial's number every tenth of a second or so; where it
-    returns True `on_snapshot` gets a snapshot, as it does of a trial that the deadline or `cancelled` ends.
-    Without `valid_chooses` training targets alone choose the best network.
+    `threads` share the blocks of patterns if the problem is large enough. `ranks` are the processes that share
+    the training: each calls `train_trial`, and all get the result. `deadline` is a value of `time.monotonic`.
+    `snapshot_due` is called with the number of the trial about every tenth of a second; if it returns True, or
+    if the deadline or `cancelled` ends the trial, `on_snapshot` gets a snapshot. Without `valid_chooses`, only
+    training targets choose the best network.
     """
 
     threads: int = 1
@@ -215,7 +215,7 @@ class TrialOptions:
 
     @classmethod
     def within(cls, seconds: float | None) -> TrialOptions:
-        """Return options with a deadline this many seconds from now; None is no limit."""
+        """Return options with a deadline this many seconds from now; None for no limit."""
         return cls(deadline=None if seconds is None else time.monotonic() + seconds)
 
 
@@ -451,9 +451,9 @@ class _Run:
         return None
 
     def _found_between(self) -> bool:
-        """Tell whether a measurement met an exact network that no test since has met again.
+        """Return True if a measurement found an exact network that later tests did not find again.
 
-        A state that swings between two networks shows one of them at every even step, where the tests are.
+        A state that alternates between two networks shows the same one at every test, which is at even steps.
         """
         if self.kept is None or not self.history or self.history[-1].iterations != self.done:
             return False
@@ -461,9 +461,9 @@ class _Run:
         return earlier and self.kept.score[1] == self.bits
 
     def chosen(self, reason: StopReason) -> Candidate:
-        """Return the network that the trial gives: the best of those that were measured.
+        """Return the network of the trial: the best of those measured.
 
-        Where every target had to be right, and is, that is the present one.
+        If the trial stopped because every target is correct, this is the present network.
         """
         present = self.candidate(self.state.weights.copy(), self.done, self.mean, self.codes())
         if reason in (StopReason.EXACT, StopReason.BOTH):
@@ -529,16 +529,16 @@ def train_trial(
     options: TrialOptions | None = None,
     on_event: OnEvent | None = None,
 ) -> TrialResult:
-    """Train one network from the random start that ``(seed, trial)`` names.
+    """Train one network from the random start of ``(seed, trial)``.
 
-    A trial that ends with every target right, as its stopping rule asks, gives that network; where only
-    points of the history met an exact one, the trial ends at the second of these and gives that. Any other
-    trial gives the best of the networks measured along the way: by targets right, of equal ones the one with
-    the smaller gap; with a validation set, first by what is right of this.
+    A trial that its stopping rule ends because every target is correct returns that network; if only points of
+    the history found an exact one, the trial ends at the second of these and returns that. Any other trial
+    returns the best of the networks measured: first by correct validation targets if there is a validation set,
+    then by correct targets, then by the smaller gap.
 
-    The result depends on the data, the topology, the parameters, the seed and the trial only, as long
-    as neither a deadline nor a cancellation cuts it short. A `TrialProgress` comes every tenth of a second
-    or so. A state that is no longer finite is a `TrainingError`.
+    The result depends only on data, topology, parameters, seed and trial, unless a deadline or a cancellation
+    ends the trial early. A `TrialProgress` is sent about every tenth of a second. A state that is no longer
+    finite is a `TrainingError`.
     """
     check_fit(dataset, topology)
     if options is None or options.ranks is None:
@@ -574,7 +574,7 @@ def train_trial(
 
 
 def _ended(run: _Run, trial: int, options: TrialOptions) -> StopReason | None:
-    """Hand out a snapshot if one is due; return what ends a trial from outside."""
+    """Make a snapshot if one is due; return the external reason to end the trial, if any."""
     cancelled = options.cancelled is not None and options.cancelled.is_set()
     late = options.deadline is not None and time.monotonic() > options.deadline
     due = options.snapshot_due is not None and options.snapshot_due(trial)

@@ -32,11 +32,11 @@ from btfsynth.workers.executor import Executor, Finished, Task, Threads, complet
 class TrainingRun:
     """The result of a series of trials.
 
-    ``results`` are the trials that count, by number: all up to the first that succeeded. ``best`` is, of the
-    successful trials, of all if none was, the one with most targets right, of the validation set first where
-    there is one; the earliest of equals. It ``succeeded`` if it met the stopping rule (for `StopRule.NONE`:
-    ran to its end); ``interrupted`` and ``timed_out`` say that the user or the time limit ended the series.
-    ``seconds`` is wall time without compilation, that of trials from a checkpoint included.
+    ``results`` are the trials up to the first success, by number. ``best`` is the one with the most correct
+    targets (those of the validation set first), among the successful trials if there are any; the earliest of
+    equals. It ``succeeded`` if it met the stopping rule (for `StopRule.NONE`: ran to its end). ``interrupted``
+    and ``timed_out`` mean that the user or the time limit ended the series. ``seconds`` is wall time without
+    compilation, including that of trials from a checkpoint.
     """
 
     results: tuple[TrialResult, ...]
@@ -55,7 +55,7 @@ class TrainingRun:
         return sum(result.iterations for result in self.results)
 
     def network(self, dataset: Dataset, seed: int) -> TrainedNetwork:
-        """Return the best trial's network with the record of how it was trained."""
+        """Return the network of the best trial with the record of its training."""
         best = self.best
         if best.codes is not None:
             dataset = with_codes(dataset, best.codes)
@@ -102,13 +102,12 @@ def run_trials(
 ) -> TrainingRun:
     """Run trials until one succeeds.
 
-    The result is the lowest-numbered success, which does not depend on how many trials run side by side: a
-    later trial that succeeds sooner waits for the earlier ones. `jobs` trials run side by side, with `threads`
-    in each where its size makes them useful. Events come from the training threads, one at a time:
-    `TrialProgress` of trials on threads, `TrialEnded` (also of a trial that is cut short, or was finished in
-    the checkpoint) and `Note`.
+    The result is the lowest-numbered success, for any number of parallel trials: a later trial that succeeds
+    sooner waits for the earlier ones. `jobs` trials run in parallel, each with `threads` if its size makes them
+    useful. Events come from the training threads, one at a time: `TrialProgress` of trials on threads,
+    `TrialEnded` (also of a trial that is stopped early, or was finished in the checkpoint) and `Note`.
 
-    An executor runs each trial as a task and stays open. A trial that fails there gives a `Note` and does not
+    An executor runs each trial as a task and stays open. A trial that fails there causes a `Note` and does not
     stop the others; only finished trials are kept in the checkpoint. Ranks are the processes that share every
     trial: each makes this call, all read the checkpoint and the first writes it.
     """
@@ -151,7 +150,7 @@ def summarise(results: Sequence[TrialResult], interrupted: bool, seconds: float)
 
 
 class _Restarts(ABC):
-    """The trials of a series: which have ended, and which are still to be handed out."""
+    """The trials of a series: those that have ended, and those still to start."""
 
     def __init__(
         self, series: Series, checkpoint: Checkpoint | None, on_event: OnEvent | None
@@ -207,7 +206,7 @@ class _Restarts(ABC):
                 yield self.task(trial)
 
     def decided(self) -> bool:
-        """Tell whether the trials that still run cannot matter any more."""
+        """Return True if the running trials can no longer change the result."""
         return self.last < self.series.trials and self.ended.issuperset(range(self.last + 1))
 
     def keep(self, result: TrialResult) -> None:
@@ -248,7 +247,7 @@ class _OnThreads(_Restarts):
 
     @property
     def written(self) -> Checkpoint | None:
-        """The checkpoint if this process writes it: of those that share a trial only the first does."""
+        """The checkpoint if this process writes it; of processes that share a trial, only the first does."""
         return self.checkpoint if self.ranks is None or self.ranks.is_root else None
 
     def run(self) -> bool:
@@ -317,7 +316,7 @@ class _OnThreads(_Restarts):
             self.cancel_after(result.trial)
 
     def too_late(self, trial: int) -> bool:
-        """Tell whether a trial is not to begin; all processes that share it get the same answer."""
+        """Return True if a trial must not begin; all processes that share it get the same answer."""
         late = self.stopped.is_set() or self.cancelled[trial].is_set()
         late = late or bool(
             trial and self.deadline is not None and time.monotonic() > self.deadline
@@ -394,7 +393,7 @@ def train_one(
     valid: Dataset | None,
     seconds: float | None,
 ) -> TrialResult | str:
-    """Train one trial of a plan in at most this many seconds; return the error's text if it fails."""
+    """Train one trial of a plan within this many seconds; return the text of the error if it fails."""
     topology = plan.trial_topology(trial)
     options = TrialOptions.within(seconds)
     try:

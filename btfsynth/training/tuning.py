@@ -1,6 +1,6 @@
-"""Search for settings that reach an exact network soonest, or get most of a validation set right.
+"""Search for settings that reach an exact network fastest, or the highest validation accuracy.
 
-The search is Optuna's; its study can be kept in an SQLite file, which is validated when it is read.
+The search uses Optuna; its study can be kept in an SQLite file, which is validated when it is read.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ _ITERATIONS = 100_000
 class TuningResult:
     """The best settings found.
 
-    `seconds_per_solution` is the training time of all trials over their successes, None with a validation
-    set; `valid` the share of its targets, or classes, that was right, a mean over the trials. `solutions` and
-    `trials` stand behind that figure; `candidates` were tried, those of resumed searches included. `lost`
-    says why the study could not be written any more, which ended the search.
+    `seconds_per_solution` is the training time of all trials per success, None with a validation set; `valid`
+    is the mean share of its correct targets, or classes, over the trials. `solutions` and `trials` are the
+    counts behind that figure. `candidates` were tried, including those of resumed searches. `lost` is the
+    reason why the study could no longer be written, which ended the search.
     """
 
     widths: tuple[int, ...]
@@ -81,7 +81,7 @@ class _Told:
 class Tried:
     """The result of a few trials of some settings.
 
-    `cost` is to be small: seconds per solution, or the share of validation targets that was wrong.
+    `cost` is minimised: seconds per solution, or the share of wrong validation targets.
     `iterations` is the median of the trials.
     """
 
@@ -100,13 +100,13 @@ def tune(
     executor: Executor | None = None,
     valid: Dataset | None = None,
 ) -> TuningResult:
-    """Search settings by the expected time to an exact network, or by what is right of a validation set.
+    """Search for settings by the expected time to an exact network, or by validation accuracy.
 
-    Every candidate trains from the same few random starts, each for a share of the time so that a slow one
+    Every candidate trains from the same few random starts, each for a share of the time, so that a slow one
     costs no more than others. The search is Optuna's tree-structured Parzen estimator; `time_limit` (seconds)
-    or Ctrl-C ends it with the best until then. `storage` is an SQLite file that keeps the candidates; the
-    search continues from one that exists. Where a validation set judges, trials run for all their share of
-    the time, and the settings have the iterations done by then.
+    or Ctrl-C ends it with the best settings so far. `storage` is an SQLite file of the candidates; an existing
+    one is continued. With a validation set, trials use their whole share of the time, and the iterations done
+    become part of the settings.
     """
     storage = None if storage is None else as_path(storage)
     time_limit, seed = TUNE["time_limit"].take(time_limit), TUNE["seed"].take(seed)
@@ -162,7 +162,7 @@ def _result(best: Any, candidates: int, valid: bool, interrupted: bool) -> Tunin
 class _Search:
     """Candidates asked of a study, and their results told to it.
 
-    The results are also kept here, in case that the study cannot be read any more.
+    The results are also kept here, in case the study can no longer be read.
     """
 
     def __init__(
@@ -198,7 +198,7 @@ class _Search:
         return False
 
     def next(self) -> Task | None:
-        """Return another candidate to try, None when the time is up."""
+        """Return the next candidate, None at the time limit."""
         if time.monotonic() >= self.end:
             return None
         candidate = self.study.ask(self.space)
@@ -231,7 +231,7 @@ def try_settings(
 ) -> Tried:
     """Train a few trials with these settings, each for at most `share` seconds.
 
-    Without a solution the cost is huge, the less so the more targets the best network got right.
+    Without a solution the cost is huge, but lower the more targets the best network has correct.
     """
     spent, solutions, best = 0.0, 0, 0.0
     steps: list[int] = []
@@ -259,7 +259,7 @@ def try_settings(
 
 
 def _right_share(result: TrialResult, valid: Dataset) -> float:
-    """Return the share of the validation set that is right: of classes where there are any, else of bits."""
+    """Return the share of the validation set that is correct: classes if there are any, else bits."""
     assert result.valid_right is not None  # patterns were held out
     of_classes = valid.output_kind is OutputKind.LABEL
     count = valid.n_patterns if of_classes else int(valid.care_mask.sum())
@@ -286,7 +286,7 @@ def _widths(chosen: Mapping[str, Any], dataset: Dataset) -> tuple[int, ...]:
 
 
 def _space(dataset: Dataset) -> dict[str, Any]:
-    """Return what the search chooses from: depth, width, sigma, beta and gamma."""
+    """Return the search space: depth, width, sigma, beta and gamma."""
     from optuna.distributions import (
         CategoricalDistribution,
         FloatDistribution,
@@ -309,7 +309,7 @@ _FULL = "disk is full"
 
 
 def open_study(name: str, storage: StrPath | None, seed: int, dataset: Dataset) -> Any:
-    """Return the study of a file, or a new one; its candidates must be such as a search of these data keeps."""
+    """Return the study of a file, or a new one; its candidates must fit a search of these data."""
     storage = None if storage is None else as_path(storage)
     import optuna
     import sqlalchemy
@@ -356,7 +356,7 @@ def _remove(storage: Path) -> None:
 
 
 def _check_candidate(candidate: Any, dataset: Dataset) -> None:
-    """Refuse a candidate that differs from those that a search of these data keeps."""
+    """Refuse a candidate that does not fit a search of these data."""
     import optuna
 
     space = _space(dataset)

@@ -29,7 +29,7 @@ _FLAGS = ("contract", "nsz")
 def register_runs(dtype: Any) -> int:
     """Return how many runs of `LANES` elements one register of this machine holds, at least 1.
 
-    dtype: numba's type of the elements. Without AVX-512 a register is taken for 256 bits.
+    dtype: numba's type of the elements. Without AVX-512 a register is assumed to have 256 bits.
     """
     asked = config.CPU_FEATURES
     features = codegen.get_host_cpu_features() if asked is None else asked
@@ -68,9 +68,8 @@ class Vector:
 class Vectors:
     """Vector instructions over the arrays of one intrinsic, float32 or float64.
 
-    A vector holds `runs` runs of `LANES` neighbouring elements. Where they are more than a register holds,
-    every instruction becomes several that do not wait for each other: what long chains of dependent
-    instructions need.
+    A vector contains `runs` runs of `LANES` neighbouring elements. If they exceed a register, every instruction
+    becomes several independent ones, which hides the latency of long dependent chains.
     """
 
     def __init__(self, context: Any, builder: Any, dtype: Any, runs: int = 1) -> None:
@@ -141,7 +140,7 @@ class Vectors:
         return [builder.add(first, builder.mul(group, stride)) for group in groups]
 
     def prefetch(self, pointer: Any, place: Any, count: int) -> None:
-        """Ask for ``count`` elements, in the array or not, to come to the second-level cache."""
+        """Prefetch ``count`` elements, inside the array or not, to the second-level cache."""
         byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
         function = self.builder.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
@@ -222,7 +221,7 @@ class Vectors:
     def share(self, groups: Any, runs: int, work: Any) -> None:
         """Run ``work(vectors, groups)`` over all lane groups, `runs` at a time, the rest in fewer.
 
-        `runs` is a power of two. The work gets vectors of as many runs as groups, and the numbers of these.
+        `runs` is a power of two. The work gets vectors with one run per group, and the numbers of the groups.
         """
         builder, kind = self.builder, groups.type
 

@@ -1,21 +1,20 @@
-"""Networks of votes: small threshold neurons, each trained on what the sum of those before it gets wrong.
+"""Networks of votes: small threshold neurons, each trained on the errors of the sum of those before it.
 
-Reflect-reflect-relax looks for weights with which everything is right. Of noisy data with many patterns there
-are none, and what it settles on is far from the best there is. There a sum of many small neurons does better:
-every output counts the votes of hidden neurons of at most a few inputs, all of whose weights are -1 or 1, and
-outputs are compared by their counts. As hardware a vote is one look-up table and one input of a counter, and
-nothing is left to round.
+Reflect-reflect-relax searches for weights with which every target is correct. For noisy data with many patterns
+there are none, and it settles far from the best network. A sum of many small neurons is better: every output
+counts the votes of hidden neurons with at most a few inputs and weights of -1 or 1, and outputs are compared by
+their counts. In hardware a vote is one lookup table and one input of a counter, and no weight needs rounding.
 
 Votes come in rounds, one for every output. With the counts ``s`` of a pattern, its outputs have probability
 ``softmax(rate s)`` (of bits, each the logistic function of its own ``rate s``), and the vote of a round is the
 neuron that agrees best with the residual, target less probability: gradient boosting (J. Friedman, Annals of
-Statistics 29, 1189 (2001)) with steps of one size, so that the counts are whole numbers. Every round looks at
-a random share of the inputs, and of the rows where these are many, which makes the votes less alike (L.
-Breiman, Machine Learning 45, 5 (2001)). A neuron is found input by input: the one with which the best
+Statistics 29, 1189 (2001)) with steps of one size, so that the counts are whole numbers. Every round uses a
+random share of the inputs, and of the rows if there are many, which makes the votes more diverse (L. Breiman,
+Machine Learning 45, 5 (2001)). A neuron is built input by input, each time with the input for which the best
 threshold of the sum agrees best.
 
-Residuals are rounded to whole numbers whose sums single precision holds exactly, so that results do not depend
-on the order in which a library of linear algebra adds.
+Residuals are rounded to whole numbers whose sums are exact in single precision, so results do not depend on the
+order in which a linear algebra library adds.
 """
 
 from __future__ import annotations
@@ -33,17 +32,17 @@ from btfsynth.errors import TrainingError, UsageError
 from btfsynth.network.network import Topology
 
 _EXACT_SUMS = 2.0**23
-"""Below this single precision holds every whole number."""
+"""Below this number, all whole numbers are exact in single precision."""
 _ROWS_A_ROUND = 16_384
 _LEAST_COLUMNS = 24
 _GAIN = 1.001
-"""By how much an input has to improve on the neuron without it."""
+"""Minimum improvement of a neuron by an input."""
 _LEARNT = 1e-4
 """Mean residual of a target below which there is nothing left to learn."""
 _MOST_BYTES = 8 << 30
 _FOLDS = 4
 _LEAST_PATTERNS, _MANY_PATTERNS = 24, 8_000
-"""Patterns from which on a part of them is left out to choose by, and from which on one part is enough."""
+"""Minimum patterns for cross-fitting, and for cross-fitting with a single part."""
 
 Reals = NDArray[np.float64]
 Counts = NDArray[np.int32]
@@ -96,15 +95,15 @@ class Votes:
         )
 
     def smallest(self, loss: float = 0.0) -> int:
-        """Return the fewest rounds that are right of at most this much less than the best.
+        """Return the fewest rounds with at most `loss` fewer correct patterns than the best.
 
-        `loss` counts patterns of the validation set, or of the training set where there is none.
+        `loss` counts patterns of the validation set, or of the training set if there is none.
         """
         right = np.array(self.held or self.seen)
         return int(np.flatnonzero(right >= right.max() - loss)[0])
 
     def topology(self) -> tuple[Topology, NDArray[np.float32]]:
-        """Return the graph and its weights: equal votes are one neuron, whose weight is what they count."""
+        """Return the graph and its weights: equal votes become one neuron, weighted by their count."""
         numbers: dict[Vote, int] = {}
         counts: list[dict[int, int]] = [{} for _ in range(self.n_outputs)]
         for votes in self.rounds:
@@ -133,7 +132,7 @@ class Votes:
 
 
 def bytes_needed(patterns: int, inputs: int, outputs: int, fan_in: int) -> int:
-    """Return how much memory `train_votes` takes at most."""
+    """Return the maximum memory of `train_votes` in bytes."""
     rows = min(patterns, _ROWS_A_ROUND)
     once = 5 * patterns * inputs  # 0/1 in single precision and as they are given
     a_round = 4 * rows * inputs + 4 * (rows + 6 * inputs) * outputs * (fan_in + 1)
@@ -152,9 +151,9 @@ def train_votes(
 ) -> Votes:
     """Train up to this many rounds of votes on Boolean data.
 
-    With `patience` the training ends where so many rounds have not been better than the best before, on the
-    validation set or, without one, on the patterns themselves. `deadline` is a value of `time.monotonic`; one
-    round is always trained. Memory is refused before it is taken.
+    With `patience`, training ends after this many rounds without improvement on the validation set or, without
+    one, on the patterns themselves. `deadline` is a value of `time.monotonic`; one round is always trained.
+    Memory is checked before it is allocated.
     """
     if dataset.input_kind is not InputKind.BOOLEAN:
         raise UsageError(
@@ -213,13 +212,13 @@ def cross_fitted(
     patience: int = 60,
     deadline: float | None = None,
 ) -> int:
-    """Return how many rounds of votes, up to a limit, are best for patterns that are left out.
+    """Return the best number of rounds of votes, up to a limit, by cross-fitting.
 
-    The fewest that are right of at most a share of `loss` of these less than the best, or the most.
+    This is the smallest number whose accuracy on held-out patterns is at most `loss` below the best.
 
-    Each of a few parts of the patterns is left out once, only one of them where patterns are many. Of too few
-    to leave any out it is after how many rounds nothing more of them comes right. The patterns are to be as
-    they came: of those whose targets were settled by others the same noise is on both sides.
+    Each of a few parts of the patterns is held out once, or only one part if there are many patterns. If there
+    are too few to hold any out, the number is that after which no more patterns become correct. The patterns
+    must be the original ones: if conflicts were settled before, the same noise would be on both sides.
     """
     parts = _parts(
         dataset, np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(seed))))
@@ -247,7 +246,7 @@ def cross_fitted(
 
 
 def _parts(dataset: Dataset, random: np.random.Generator) -> list[NDArray[np.intp]]:
-    """Return the rows of each part that is to be left out, with its share of every target."""
+    """Return the rows of each held-out part, with its share of every target."""
     if dataset.n_patterns < _LEAST_PATTERNS:
         return []
     order = random.permutation(dataset.n_patterns)
@@ -277,7 +276,7 @@ class _Patterns:
         return int((((self.counts > 0) == self.goal) & self.care).sum())
 
     def residual(self, rate: float) -> Reals:
-        """Return target less probability, ``(patterns, outputs)``, 0 where the target does not matter."""
+        """Return target minus probability, ``(patterns, outputs)``, 0 for don't-cares."""
         scaled = rate * self.counts
         if self.classes:
             scaled -= scaled.max(axis=1, keepdims=True)
