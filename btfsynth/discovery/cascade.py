@@ -1,20 +1,20 @@
-"""Grow a circuit by a cascade of small searches: one input more at a time, one output after the other.
+"""Grow a circuit by a cascade of small searches: one more input at a time, one output after the other.
 
-A large function takes a wide network to learn at once, and a netlist of thousands of cells comes of it.
-But where all inputs except a few are 0 it is a small function, and what it becomes when one input more is let
-free is often few cells away from what there is. So a cascade has a stage for every input. In a stage every
-output is made again on the patterns whose other inputs are 0, of all signals of the circuit so far: one that
-is there already is taken; one that is up to three cells away is found by exact search
-(`btfsynth.discovery.expressions`); any other is learnt by small networks (`btfsynth.discovery.learner`), first
-those that the fewest signals determine. Of what is learnt the smallest circuit stays, and its cells serve the
-outputs after it as well (the carries of an adder are found that way). At the end of a stage rounds of walks
-(see `btfsynth.passes.annealing`) make its circuit smaller, from the best few so far, until a round gains
-nothing; the smallest goes on: a cell saved in a small function is saved in the larger ones too.
+To learn a large function at once takes a wide network, whose netlist has thousands of cells. But if all inputs
+except a few are 0, the function is small, and when one more input is released it is often only a few cells away
+from the present circuit. A cascade therefore has a stage for every input. In a stage every output is rebuilt
+from the signals of the circuit so far, on the patterns whose other inputs are 0. An output that equals a signal
+is taken; one that is up to three cells away is found by exact search (`btfsynth.discovery.expressions`); any
+other is learnt by small networks (`btfsynth.discovery.learner`), first those that the fewest signals determine.
+The smallest learnt circuit is kept, and its cells serve the later outputs as well (this finds the carries of an
+adder). At the end of a stage, rounds of walks (see `btfsynth.passes.annealing`) reduce the circuit, from the
+best few so far, until a round saves nothing. The smallest circuit continues: a cell saved in a small function
+is also saved in the larger ones.
 
-Nothing is known of the function but its patterns.
+The cascade uses only the patterns of the function.
 
-The work comes in parts that run anywhere: `Growth` is where a cascade stands, `parts_of` names what is to be
-done next, `run_part` does a part, and `merged` takes the results, by rule and not by arrival.
+The work is divided into parts that can run anywhere: `Growth` is the state of a cascade, `parts_of` lists the
+next parts, `run_part` runs one, and `merged` combines the results by rule, whatever their order of arrival.
 """
 
 from __future__ import annotations
@@ -60,14 +60,15 @@ class CascadeOptions:
     """How a cascade is grown.
 
     An output that needs up to `cells` new cells (at most 3) is found by exact search. Of the others, `outputs`
-    are trained at the same time, in `parts` trainings each: those that the fewest signals determine, or one
+    are trained at the same time, each in `parts` trainings: those that the fewest signals determine, or one
     signal more. After a round without success this number doubles, and any number of signals is allowed. After
-    `rounds` rounds one output is written as multiplexers, or the cascade gives up if `expands` is false.
-    `passes` run after every step that found outputs; `stage_passes` end a stage, and rounds of `walks` walks
-    side by side until `patience` rounds have saved no cell; of the last stage, whose circuit is polished
-    anyway, until one has. A walk of the last stage has `walk` steps per cell, one of the stage before twice as
-    many, and so on up to a limit: smaller circuits are walked longer, as they are a part of all later ones and
-    a step of theirs is cheap. No walk takes more than about `longest` microseconds. Input bits are freed in
+    `rounds` rounds one output is written as multiplexers, or the cascade ends if `expands` is false.
+
+    `passes` run after every step that found outputs; `stage_passes` run at the end of a stage, followed by
+    rounds of `walks` parallel walks until `patience` rounds (in the last stage, which is polished later, one
+    round) have saved no cell. A walk of the last stage has `walk` steps per cell, one of the stage before twice
+    as many, and so on up to a limit: smaller circuits get longer walks, because they are part of all later ones
+    and their steps are cheap. No walk takes more than about `longest` microseconds. Input bits are released in
     `order`, by default `interleaved_order`.
     """
 
@@ -106,19 +107,19 @@ class GrownCircuit(NamedTuple):
     trainings: int
     iterations: int
     made: dict[str, int]
-    """How many outputs of all stages were made in which way (see `WAYS`)."""
+    """Number of outputs of all stages by the way in which they were made (see `WAYS`)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Growth:
-    """Where a cascade stands.
+    """The state of a cascade.
 
-    `free` inputs are free; the outputs of `circuit` are as in `btfsynth.discovery.stage.Stage`, at the end
-    those of the function alone. `ranking` are the outputs that are to be learnt next, () before they are
-    known, the first `near` of them the easiest; `round` counts the rounds without success. Where all outputs
-    of a stage are made, `made_all` is set and the outputs of `circuit` are they alone; `others` are the next
-    best circuits of them that walks have met, and `round` counts the rounds of walks that saved nothing. Of all
-    targets `bits_right` are right now.
+    `free` inputs are released. The outputs of `circuit` are as in `btfsynth.discovery.stage.Stage`, at the end
+    only those of the function. `ranking` lists the outputs to learn next, () before they are known, the first
+    `near` of them being the easiest; `round` counts the rounds without success. When all outputs of a stage are
+    made, `made_all` is set and `circuit` has only these outputs; `others` are the next best circuits that walks
+    have found, and `round` counts the rounds of walks that saved nothing. `bits_right` of all targets are
+    correct.
     """
 
     free: int
@@ -150,7 +151,7 @@ class Growth:
 
 
 def parse_growth(values: Any) -> Growth:
-    """Read what `Growth.to_json` gave."""
+    """Read the result of `Growth.to_json`."""
     return Growth(
         whole(values, "free"),
         parse_netlist(string(values, "netlist")),
@@ -234,7 +235,7 @@ def order_of(dataset: Dataset, options: CascadeOptions) -> tuple[int, ...]:
 
 
 def parts_of(growth: Growth, options: CascadeOptions) -> list[Part]:
-    """Return what is to be done next, side by side; nothing if the growth is done."""
+    """Return the next parts, which may run in parallel; empty if the growth is done."""
     if growth.done:
         return []
     if growth.made_all:
@@ -249,7 +250,7 @@ def parts_of(growth: Growth, options: CascadeOptions) -> list[Part]:
 
 
 def run_part(dataset: Dataset, options: CascadeOptions, growth: Growth, part: Part) -> Growth:
-    """Do a part; return where the cascade would stand with its result alone."""
+    """Run a part; return the state of the cascade with its result alone."""
     stage = _stage(dataset, options, growth)
     number = options.seed, growth.free, growth.steps, growth.round, part.output + 1, part.number
     seed = int(np.random.SeedSequence(number).generate_state(1)[0]) >> 1
@@ -275,7 +276,7 @@ def run_part(dataset: Dataset, options: CascadeOptions, growth: Growth, part: Pa
 def merged(
     dataset: Dataset, options: CascadeOptions, growth: Growth, results: Sequence[Growth]
 ) -> Growth:
-    """Return where the cascade stands after all parts; the smallest circuit stays, of equal ones the first."""
+    """Return the state of the cascade after all parts; the smallest circuit is kept, the first in a tie."""
     if growth.made_all:
         return _round_merged(dataset, options, growth, [result.circuit for result in results])
     if not growth.ranking:
@@ -301,7 +302,7 @@ def merged(
 
 
 def finished(dataset: Dataset, options: CascadeOptions, growth: Growth) -> Netlist:
-    """Return the circuit of a growth on the ports of the data, wrong where it has not come to."""
+    """Return the circuit of a growth with the ports of the data; parts not yet reached are wrong."""
     order = order_of(dataset, options)
     complete = growth.done or growth.made_all
     circuit = growth.circuit if complete else _stage(dataset, options, growth).finished()
@@ -339,7 +340,7 @@ def _stage(dataset: Dataset, options: CascadeOptions, growth: Growth) -> Stage:
 
 
 def _standing(dataset: Dataset, options: CascadeOptions, growth: Growth, stage: Stage) -> Growth:
-    """Return a growth with what a stage has now."""
+    """Return a growth with the present state of a stage."""
     growth = replace(growth, circuit=stage.circuit, learnt=stage.learnt)
     return replace(growth, bits_right=_bits_right(dataset, options, growth))
 
@@ -355,7 +356,7 @@ def _cost(netlist: Netlist) -> tuple[int, int]:
 def _look(
     dataset: Dataset, options: CascadeOptions, growth: Growth, stage: Stage, seed: int
 ) -> Growth:
-    """Take outputs that are there or few cells away; end the stage, or rank what is to be learnt."""
+    """Build outputs that are few cells away; end the stage, or rank the outputs to learn."""
     before = len(stage.learnt)
     stage, found = _searched(stage, options.cells, seed)
     if len(stage.learnt) > before and stage.pending:
@@ -371,7 +372,7 @@ def _look(
 
 
 _MOST_STEPS = 800
-"""Steps of a walk per square of its cells at most, unless as many are asked for in the last stage."""
+"""Maximum steps of a walk per square of its cells, unless the last stage requests more."""
 
 _WALKS = ((4, 10), (6, 10), (2, 10), (4, 20), (3, 10), (6, 20))
 """Slack and uphill moves of the walks at the end of a stage, in turn."""
@@ -441,7 +442,7 @@ def _searched(stage: Stage, most: int, seed: int) -> tuple[Stage, int]:
 
 
 def _ranked(stage: Stage, attempts: int, seed: int) -> tuple[tuple[int, ...], int]:
-    """Return the pending outputs, those that the fewest signals determine first, and how many come near it."""
+    """Return the pending outputs, those that the fewest signals determine first, and how many are easy."""
     sizes = {}
     for output in stage.pending:
         target, care = stage.wanted(output)

@@ -1,4 +1,4 @@
-"""Find a wanted signal as one, two or three new cells over the signals at hand.
+"""Find a given signal as one, two or three new cells over existing signals.
 
 The search uses only the vectors on which each literal is wrong (see `btfsynth.passes.triangles`). It finds, for
 example, the sum of a full adder whose carry exists, a multiplexer, or an exclusive or of two signals. The
@@ -46,8 +46,8 @@ def find_expression(
 ) -> Cells | None:
     """Return the fewest new cells, 1 to `most` (at most 3), that make a signal; None if none are found.
 
-    values: ``(nodes, words)``; `nodes` are those to choose from, the constant among them; target and matters
-    are ``(words,)``. Which of several expressions it is follows from the seed.
+    values: ``(nodes, words)``; `nodes` are the candidates, including the constant; target and matters are
+    ``(words,)``. The seed decides between several expressions.
     """
     literals, words = 2 * len(nodes) + 2, values.shape[1]
     errors, scratch = new_errors(literals, words), new_scratch(literals, words)

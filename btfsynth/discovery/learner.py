@@ -1,11 +1,11 @@
 """Learn one output of a stage from few of its signals.
 
-Of the signals at hand few matter, so small sets that determine the output are chosen first (see
+Few of the existing signals are needed, so small sets that determine the output are chosen first (see
 `btfsynth.discovery.supports`). Over such a set the output is a table of a few dozen rows, which networks of a
-dozen neurons learn in milliseconds: many are trained, with several sets. A network that is right but for a few
-patterns is repaired: its neurons become signals, and one or two new cells over all signals are sought.
+dozen neurons learn in milliseconds; many are trained, on several sets. A network that is wrong on only a few
+patterns is repaired: its neurons become signals, and one or two new cells over all signals are searched for.
 
-Where nothing is learnt, `expand` writes the output as multiplexers over expressions of two cells, which always
+If nothing is learnt, `expand` writes the output as multiplexers over expressions of two cells, which always
 succeeds.
 """
 
@@ -49,13 +49,13 @@ from btfsynth.training.trainer import network_of, train_trial
 from btfsynth.workers.executor import report
 
 _LARGEST_ADDITION = 300
-"""Cells of a lowered network above which it is not worth the optimiser's time: its weights have not settled."""
+"""Maximum cells of a lowered network that is optimised; the weights of larger ones have not settled."""
 
 _JOINED = 8
 """Additions that are joined to the circuit, the smallest first."""
 
 _FINALISTS = 2
-"""Of these, those that the passes of the cascade go over."""
+"""Number of these that the passes of the cascade optimise."""
 
 
 def _parameters() -> TrainParameters:
@@ -64,13 +64,13 @@ def _parameters() -> TrainParameters:
 
 @dataclass(frozen=True)
 class LearnerOptions:
-    """How an output is learnt.
+    """Settings of learning an output.
 
-    Each of `supports` sets of signals has `trainings` trainings, with the hidden layers of `shapes` in turn;
-    it takes `wanted` exact networks and no more. `parameters` has the iterations of a first round; a round
-    after failure has as many more, and as many more sets. The rule waits for a small gap: weights of a
-    network that is merely exact are spread over all signals. `quick` makes a lowered network small by itself,
-    `join` the circuit with it, `passes` the best of these.
+    Each of `supports` sets of signals gets `trainings` trainings, with the hidden layers of `shapes` in turn,
+    until there are `wanted` exact networks. `parameters` has the iterations of the first round; each round
+    after a failure adds as many iterations and sets. The stopping rule waits for a small gap, because an exact
+    network with a large gap has weights on all signals. `quick` are the passes for a lowered network, `join`
+    those for the circuit with it, and `passes` those for the best of these.
     """
 
     parameters: TrainParameters = field(default_factory=_parameters)
@@ -95,10 +95,10 @@ class LearnerOptions:
 
 @dataclass(frozen=True, eq=False)
 class Learnt:
-    """A stage with an output more, if it was learnt, and the trainings it took, the failed ones included.
+    """A stage with one more output, if it was learnt, and the number of trainings, including failed ones.
 
-    `how` is ``trained``, ``repaired`` or ``expanded``; `wrong` is the least number of wrong patterns of a
-    network, 0 once there is an exact one.
+    `how` is ``trained``, ``repaired`` or ``expanded``; `wrong` is the smallest number of wrong patterns of a
+    network, 0 if one was exact.
     """
 
     stage: Stage | None
@@ -192,7 +192,7 @@ class _Task:
                 return
 
     def _table(self, support: Support) -> tuple[Dataset, NDArray[np.int64]]:
-        """Return the output as a table over a set of signals, and how many patterns each row stands for."""
+        """Return the output as a table over a set of signals, and the number of patterns per row."""
         columns = [self.bits[:, list(support)], self.target[:, None]]
         rows, weight = np.unique(np.concatenate(columns, axis=1), axis=0, return_counts=True)
         data = self.stage.patterns

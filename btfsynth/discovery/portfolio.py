@@ -1,15 +1,14 @@
-"""What the trials of a discovery train, and what it does next.
+"""The tasks of a discovery: settings of its trials, and the order of trials and polishing.
 
-A trial's settings follow from its number alone, so that neither the number of workers nor the results of
-other trials matter. The task's own settings come most often, as they reach exact networks soonest; shallow
-and wide ones need fewer iterations, the others lead to circuits of other shapes. The cycle has very wide
-networks too, for data that nothing smaller fits. Where all input vectors of seven inputs or more are
-listed, three of four trials, of nine inputs or more all, grow the circuit by a cascade (see
-`btfsynth.discovery.cascade`) instead of training one network.
+The settings of a trial depend only on its number, not on the number of workers or on the results of other
+trials. The settings of the task are the most frequent, because they reach exact networks soonest; shallow and
+wide networks need fewer iterations, and others lead to circuits of other shapes. The cycle also has very wide
+networks, for data that nothing smaller fits. For complete tables of seven or eight inputs, three of four trials
+grow the circuit by a cascade (see `btfsynth.discovery.cascade`) instead of training one network; from nine
+inputs on, all trials do.
 
-After the trials come generations of polishing. A generation is a few attempts at each of the best circuits
-known, and ends before the next is chosen, so that what is polished follows from the trials alone, in
-whatever order they end.
+Generations of polishing follow. A generation is a few attempts at each of the best known circuits and ends
+before the next is chosen, so the choice does not depend on the order in which tasks end.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ class Portfolio:
     cascades: bool = False
 
     def grows(self, trial: int) -> bool:
-        """Tell whether a trial grows its circuit by a cascade."""
+        """Return True if a trial grows its circuit by a cascade."""
         wide = self.plan.widths[0] > _NETWORK_INPUTS
         return self.cascades and (wide or trial % _NETWORK_EVERY != _NETWORK_EVERY - 1)
 
@@ -95,12 +94,12 @@ class Portfolio:
 
 
 def grows(dataset: Dataset) -> bool:
-    """Tell whether circuits of a data set can be grown by cascades: of small ones networks are enough."""
+    """Return True if cascades suit a data set; for small ones networks are enough."""
     return dataset.exhaustive and dataset.n_inputs >= _CASCADE_INPUTS
 
 
 def make_portfolio(dataset: Dataset, plan: TrainingPlan, options: TrainOptions) -> Portfolio:
-    """Return the portfolio of a data set's plan; what the user set himself is not varied."""
+    """Return the portfolio of a plan; settings given by the user are not varied."""
     own_network = options.widths is not None or options.topology is not None
     return Portfolio(
         plan,
@@ -111,7 +110,7 @@ def make_portfolio(dataset: Dataset, plan: TrainingPlan, options: TrainOptions) 
 
 
 _CIRCUITS = 8
-"""Circuits of a generation at least, if there are as many; all of the front are in it."""
+"""Minimum circuits of a generation, if there are as many; it includes the front."""
 
 _ATTEMPTS = 2
 """Attempts at each."""
@@ -140,7 +139,7 @@ class PolishTask:
 
 
 Planned = TrialTask | PolishTask
-"""What is planned as a whole; a trial that grows its circuit is done in parts."""
+"""A planned task; a trial that grows its circuit is split into parts."""
 
 
 class Schedule:
@@ -168,14 +167,14 @@ class Schedule:
         return self._sources[task.parent]
 
     def polishes(self, found: Findings, late: bool) -> bool:
-        """Tell whether circuits are polished now, or it is time to begin that."""
+        """Return True if circuits are being polished, or polishing should begin."""
         rested = len(found.trials) >= self._rested
         return self.polishing or bool(late and self._may_polish and found.distinct and rested)
 
     def next(self, found: Findings, running: Collection[Planned], late: bool) -> Planned | None:
-        """Return a task that is to be started now, None if there is none before others (`running`) have ended.
+        """Return the next task, None if it must wait for others (`running`).
 
-        `late` says that it is time to polish.
+        `late` means that polishing should begin.
         """
         while True:
             if not self.polishing:
@@ -208,7 +207,7 @@ class Schedule:
         return None
 
     def _plan(self, found: Findings) -> None:
-        """Choose the next generation; what an earlier session has done of it is not done again."""
+        """Choose the next generation, without attempts of an earlier session."""
         known = list(found.trials.values())
         for task in self._generations:
             record = found.polished.get((task.parent, task.attempt))

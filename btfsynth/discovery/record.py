@@ -1,15 +1,15 @@
 """Circuits found by a discovery: their names, their records, and the front of the best.
 
 Names. Every cell is brought to the normal form of `NetlistBuilder` (at most one complemented fan-in, equal
-cells joined, trivial ones folded, dead ones omitted), then hashed from the inputs up over its sorted fan-
-in. As inputs and outputs stay in place, the normal form leaves one choice of polarity and one set of cells,
-and only their order is open: two netlists have the same hash exactly if they are the same graph. So
-netlists count as the same that differ in the numbering or the order of cells, in the order of a fan-in, in
-where inverters sit (``MAJ(!a, !b, !c) = !MAJ(a, b, c)``), in duplicate, trivial or dead cells, or in names.
-All else is distinct: circuits that differ by an exchange of inputs or outputs, also where the function is
-symmetric in them, and two arrangements of one function, such as the two sides of the distributive law.
+cells joined, trivial ones folded, dead ones omitted), then hashed from the inputs up over its sorted fan- in.
+As inputs and outputs stay in place, the normal form fixes the polarities and the set of cells, and only the
+order of cells is open: two netlists have the same hash exactly if they are the same graph. Netlists are
+therefore equal if they differ only in the numbering or order of cells, the order of a fan-in, the placement of
+inverters (``MAJ(!a, !b, !c) = !MAJ(a, b, c)``), in duplicate, trivial or dead cells, or in names. All others
+are distinct: circuits that differ by an exchange of inputs or outputs, even if the function is symmetric in
+them, and two arrangements of one function, such as the two sides of the distributive law.
 
-Records. A record has all that is needed to repeat the work, and the circuit's netlist as text. When it is
+Records. A record contains everything that is needed to repeat the work, and the netlist as text. When it is
 read, the netlist is parsed, counted and hashed again.
 """
 
@@ -106,13 +106,13 @@ class Circuit:
 class Record:
     """One training with its circuit, or one polishing of a circuit.
 
-    Settings are those of the training, of a cascade those of its first trainings. A record of a polishing has
-    the numbers of the training that its circuit goes back to, the key of the circuit it began with
-    (`parent`), and which attempt at that it is, from 0. `widths` is None for a graph without layers and for a
-    cascade, whose `iterations` are those of all its trainings; `made` says how many outputs of all its stages
-    were made in which way (see `btfsynth.discovery.cascade.WAYS`) and how many cells that gave before the
-    passes (`cells`). Of a polishing that grew a part again, these are of that part. There is no `circuit` if
-    the network was not exact, or could not be lowered; `problem` says why where there might have been one.
+    Settings are those of the training, or of the first trainings of a cascade. A record of a polishing has the
+    numbers of the original training, the key of the circuit at which it began (`parent`), and the number of the
+    attempt, from 0. `widths` is None for a graph without layers and for a cascade, whose `iterations` are those
+    of all its trainings. `made` counts the outputs of all stages by the way in which they were made (see
+    `btfsynth.discovery.cascade.WAYS`) and has the cells before the passes (`cells`); for a polishing that
+    rebuilt a part, these refer to that part. There is no `circuit` if the network was not exact or could not be
+    lowered; `problem` is the reason.
     """
 
     trial: int
@@ -139,7 +139,7 @@ class Record:
 
     @property
     def rank(self) -> tuple[int, bool, int, str, int]:
-        """Order of records of one circuit: fewest inverters, then what came first by number."""
+        """Sort key of the records of one circuit: fewest inverters, then the lowest number."""
         inverters = 0 if self.circuit is None else self.circuit.cost.inverters
         return inverters, self.parent is not None, self.trial, self.parent or "", self.attempt
 
@@ -174,7 +174,7 @@ def make_circuit(netlist: Netlist) -> Circuit:
 
 
 def parse_record(values: Any) -> Record:
-    """Read what `Record.to_json` gave; its figures must be those of its netlist."""
+    """Read the result of `Record.to_json`; its figures must match its netlist."""
     counts = ("trial", "seed", "max_iterations", "iterations", "bits_right", "bits")
     method = one_of(values, "method", METHODS)
     polished = values.get("parent") is not None
@@ -231,14 +231,14 @@ def rank(objective: Objective, cost: NetlistStatistics) -> tuple[int, ...]:
 
 
 def costs(cost: NetlistStatistics) -> tuple[int, int, int]:
-    """Return what circuits of a front are compared by."""
+    """Return the costs by which circuits of a front are compared."""
     return cost.cells, cost.depth, cost.inverters
 
 
 def pareto(records: Iterable[Record], objective: Objective) -> list[Record]:
-    """Return the records of the circuits that no other beats, the best by the objective first.
+    """Return the records of the Pareto front, the best by the objective first.
 
-    Of circuits with the same costs the one found first, by number, stands for all.
+    Of circuits with equal costs, only the one with the lowest number is included.
     """
     first: dict[tuple[int, int, int], tuple[tuple[int, bool, int, str, int], Record]] = {}
     for record in records:
@@ -270,7 +270,7 @@ class Findings:
         self._by_cost: dict[tuple[int, int, int], Record] = {}
 
     def add(self, record: Record) -> Record:
-        """Add a record and return it as it is to be kept: with its netlist if that is new or better."""
+        """Add a record and return it as kept: with its netlist if that is new or better."""
         if record.circuit is not None:
             record = self._add_circuit(record, record.circuit)
         kept = record.without_netlist()

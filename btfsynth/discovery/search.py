@@ -1,4 +1,4 @@
-"""Discover circuits: trainings side by side, what they lead to kept as it comes."""
+"""Discover circuits: parallel trainings, whose results are kept as soon as they are found."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ _LATE = 0.75
 """Share of the time after which circuits are polished."""
 
 _LATE_GROWN = 0.2
-"""The same where they are grown by cascades: what a walk gains by and by is more than another trial brings.
+"""The same for cascades, where further walks gain more than further trials.
 
-Cascades under way then go on, and no more are begun.
+Running cascades then continue, and no more are started.
 """
 
 _RESERVE = 0.1
@@ -65,20 +65,20 @@ _LONGEST_RESERVE = 4.0
 """Time reserved to check the last circuits of the front: a share of it, up to this many seconds."""
 
 _COMPILING_SECONDS = 8.0
-"""Seconds between two words on what is compiled."""
+"""Seconds between two messages about compilation."""
 
 _SETTLED = 5.0
-"""Seconds, less in a short search, that a circuit stands on the front before it is checked: most are beaten."""
+"""Seconds, less in a short search, before a circuit of the front is checked, because most are soon beaten."""
 
 
 @dataclass(frozen=True)
 class DiscoverOptions(Options, settings=DISCOVER):
-    """What to search, and for how long.
+    """Options of a discovery.
 
     Parameters
     ----------
     training
-        Seed and settings; what is set there is the same in all trials.
+        Seed and settings; those given apply to all trials.
     (settings)
     """
 
@@ -103,10 +103,10 @@ class DiscoverOptions(Options, settings=DISCOVER):
 class DiscoverReport:
     """The result of a discovery.
 
-    Counts include earlier sessions, `seconds` and `problems` (of trainings and polishings; the records say
-    which) are of this one. `front` has the checked entries, the best first, as JSON values with their
-    ``path`` in the folder; `lost` the trials whose worker died twice, `rejected` why circuits of the front
-    failed their checks, by key. `partial` says how far the foremost cascade has come where there is no front.
+    Counts include earlier sessions; `seconds` and `problems` (of trainings and polishings, as in the records)
+    are of this one. `front` has the checked entries, the best first, as JSON values with their ``path`` in the
+    folder. `lost` has the trials whose worker died twice, `rejected` the reasons why circuits of the front
+    failed their checks, by key. `partial` is the state of the most advanced cascade if there is no front.
     """
 
     name: str
@@ -165,12 +165,12 @@ def discover(
     on_event: OnEvent | None = None,
     executor: Callable[[int], Executor] = WorkerPool,
 ) -> DiscoverReport:
-    """Search circuits of a Boolean data set and keep the front of the best in a folder.
+    """Search for circuits of a Boolean data set and keep the Pareto front in a folder.
 
-    Everything found is on the disk as soon as it is; Ctrl-C and the time limit end the search at any moment.
-    An earlier discovery in the folder is continued if `resume` is set, else moved aside. `on_event` gets
-    `StageBegan`, `SearchStatus` a few times per second, and `Note`; `executor` makes what the work runs on,
-    from a number of jobs. A second Ctrl-C, before the last circuits are checked, is an `InterruptedWorkError`.
+    Results are written to disk as soon as they are found; Ctrl-C and the time limit end the search at any time.
+    If `resume` is set, an earlier discovery in the folder is continued, otherwise it is moved aside. `on_event`
+    gets `StageBegan`, `SearchStatus` a few times per second, and `Note`. `executor` makes an executor from a
+    number of jobs. A second Ctrl-C, before the last circuits are checked, is an `InterruptedWorkError`.
     """
     refuse_in_workers()
     directory = as_path(directory)
@@ -254,7 +254,7 @@ class _Search:
         self.interrupted = False
 
     def open(self, resume: bool) -> None:
-        """Read what the folder holds, or move it aside; leave an index there."""
+        """Read the content of the folder, or move it aside; write an index."""
         store = self.store
         self.resumes = resume
         if store.exists() and resume:
@@ -354,7 +354,7 @@ class _Search:
         return self._time_is_up()
 
     def _next(self) -> Task | None:
-        """Return what a worker is to do now, None if it has to wait for others or there is no more."""
+        """Return the next work for a worker, None if it must wait or there is none."""
         share = self._elapsed_share()
         late = share >= self.late
         if share >= _LATE and self.schedule.polishes(self.found, late):
@@ -380,7 +380,7 @@ class _Search:
         return self.schedule.next(self.found, running, late)
 
     def _task(self, planned: Planned) -> Task | None:
-        """Return what a worker is to do of what is planned; a cascade begins with its first part."""
+        """Return the work of a planned task; a cascade begins with its first part."""
         seed, passes = self.options.training.seed, self.options.passes
         if isinstance(planned, TrialTask) and self.portfolio.grows(planned.trial):
             start = self.store.growth(planned.trial) if self.resumes else None
@@ -406,7 +406,7 @@ class _Search:
         return Task(task, name, grow_part, (self.dataset, seed, passes, cascade.growth, task))
 
     def _told(self, key: Hashable, value: Any) -> None:
-        """Note what a training of a cascade has reached."""
+        """Record the progress of a training of a cascade."""
         if isinstance(key, GrowTask) and key.trial in self.cascades:
             self.cascades[key.trial].told(key, value)
 
@@ -421,7 +421,7 @@ class _Search:
             self.lost.append(planned.trial)
 
     def _settle_part(self, task: GrowTask, finished: Finished) -> None:
-        """Take what a part of a cascade gave; keep on the disk where the cascade stands."""
+        """Merge the result of a part of a cascade; save the state of the cascade."""
         cascade = self.cascades.get(task.trial)
         if cascade is None:  # another part of it was lost
             return
@@ -461,7 +461,7 @@ class _Search:
         return self.found.front(self.options.objective, self.certifier.rejected)
 
     def _keep_front(self) -> list[dict[str, Any]]:
-        """Write the index of what is checked, remove what is beaten; return the entries."""
+        """Write the index of checked circuits, remove dominated ones; return the entries."""
         front = self._front()
         entries = self.certifier.entries(front)
         self.store.write_index(entries, self._summary())
@@ -469,7 +469,7 @@ class _Search:
         return entries
 
     def _keep_partial(self, found: bool) -> dict[str, Any] | None:
-        """Without a circuit, write that of the cascade that has come furthest; return what to say of it."""
+        """If there is no exact circuit, write that of the most advanced cascade; return its record."""
         if found or not self.cascades:
             self.store.keep_partial(None)
             return None

@@ -40,12 +40,12 @@ class Stage:
 
     @cached_property
     def words(self) -> NDArray[np.uint64]:
-        """What the circuit's nodes are on the patterns, ``(nodes, words)``."""
+        """Values of the circuit's nodes on the patterns, ``(nodes, words)``."""
         return simulate(self.circuit, pack_bits(self.patterns.inputs))
 
     @cached_property
     def values(self) -> Bits:
-        """The same as ``(patterns, nodes)``."""
+        """The same values as ``(patterns, nodes)``."""
         return unpack_bits(self.words, self.patterns.n_patterns)
 
     @cached_property
@@ -56,7 +56,7 @@ class Stage:
         return [int(node) for node in np.sort(first) if normal[:, node].any()]
 
     def wanted(self, output: int) -> tuple[Bits, NDArray[np.bool_]]:
-        """Return what an output is to be, and where that matters."""
+        """Return the targets of an output and their care mask."""
         return self.patterns.targets[:, output], self.patterns.care_mask[:, output]
 
     def adopted(self) -> Stage:
@@ -86,7 +86,7 @@ class Stage:
         return None
 
     def bits_right(self) -> int:
-        """Return how many targets of the patterns are right: of pending outputs the former ones count."""
+        """Return the number of correct targets; pending outputs count with their previous signals."""
         literals = self._present()
         driven = select(self.values, np.array(literals, dtype=np.int64))
         return int(((driven == self.patterns.targets) & self.patterns.care_mask).sum())
@@ -193,7 +193,7 @@ def rewired(
 
 
 def optimise(netlist: Netlist, patterns: Dataset, script: str) -> Netlist:
-    """Run passes that keep what the patterns ask for."""
+    """Run passes that keep the targets of the patterns."""
     result, _ = run_passes(parse_script(script), netlist, care_reference(patterns))
     return result
 

@@ -170,20 +170,20 @@ def measured(problem: Problem, fit: Fit, parity: tuple[int, ...] = ()) -> Candid
 
 
 def rank(candidates: list[Candidate]) -> list[Candidate]:
-    """Return candidates by validation samples right, then by size; equals as they came."""
+    """Return candidates by correct validation samples, then by size; equal ones in their order."""
     return sorted(candidates, key=lambda each: (-each.valid_right, each.ands, each.netlist.n_cells))
 
 
 _ROWS_PER_CELL = 4
-"""Samples per cell that a circuit has to be right on, all of them, to be more than one that remembers them."""
+"""Minimum samples per cell, all correct, for a circuit to be more than a memory of the samples."""
 
 
 def ordered(candidates: list[Candidate], problem: Problem | ClassProblem) -> list[Candidate]:
     """Return candidates with the winner first, the others by rank; with no tolerance that is the winner.
 
-    A circuit that is right on all samples and far smaller than these wins: that is no chance. Otherwise the
-    winner is the smallest of those that are not worse than a choice by accuracy, by `tolerance` standard errors
-    of the difference or more (Breiman et al., Classification and Regression Trees, 1984).
+    A circuit that is correct on all samples and far smaller than these wins, because that is no chance.
+    Otherwise the winner is the smallest circuit that is less than `tolerance` standard errors of the difference
+    worse than a choice by accuracy (Breiman et al., Classification and Regression Trees, 1984).
     """
     ranked = rank(candidates)
     rows = problem.train.count, problem.valid.count
@@ -208,10 +208,10 @@ _EVERY_OTHER = np.uint64(0x5555555555555555)
 
 
 def _cross_fitted(ranked: list[Candidate]) -> NDArray[np.uint64]:
-    """Return ``(words,)`` uint64, on which validation samples a choice by accuracy is right.
+    """Return ``(words,)`` uint64, the validation samples on which a choice by accuracy is correct.
 
-    On each half of them the circuit is taken that is best on the other half: the best of many circuits on the
-    same samples looks better than it is.
+    Each half is measured with the circuit that is best on the other half, because the best of many circuits on
+    the same samples looks better than it is.
     """
     hits = np.zeros_like(ranked[0].valid_hits)
     for half in (_EVERY_OTHER, ~_EVERY_OTHER):
@@ -223,11 +223,11 @@ def _cross_fitted(ranked: list[Candidate]) -> NDArray[np.uint64]:
 
 
 def is_worse(hits: NDArray[np.uint64], other: NDArray[np.uint64], errors: float = 1.0) -> bool:
-    """Tell whether a circuit is worse than another by `errors` standard errors or more, from their `hits`.
+    """Return True if a circuit is at least `errors` standard errors worse than another.
 
-    Those are the samples that each is right on, ``(words,)`` uint64. The standard error of the difference is
-    the root of the number on which one is right and the other wrong (McNemar, 1947); half a sample is taken
-    off, as counts are whole numbers.
+    Their `hits` are the samples on which each is correct, ``(words,)`` uint64. The standard error of the
+    difference is the root of the number on which exactly one is correct (McNemar, 1947), with a continuity
+    correction of half a sample.
     """
     lost, won = count_ones(other & ~hits), count_ones(hits & ~other)
     return lost > won and (lost - won - 0.5) ** 2 >= errors**2 * (lost + won)

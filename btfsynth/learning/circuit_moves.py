@@ -46,7 +46,7 @@ from btfsynth.netlist.kernels import next_below, random_state
 _IMPROBABLE = 20.0
 """Energy above the lowest, in nats, from which a choice is not considered."""
 _WHOLE = 3
-"""The pin that stands for a gate as a whole."""
+"""Pin number for a whole gate."""
 _GATES, _PAIRS = 14, 30
 """New gates of two signals: four ANDs, four ORs, four majorities with the present signal, parity and its
 complement; and an OR, or an AND, of the present signal with each of the first eight."""
@@ -168,7 +168,7 @@ def _flip(
 
 @njit(cache=True, fastmath=True)
 def _set_gain(state: State, position: Position, gain: Any, delta: Any) -> None:
-    """Write the gain of a position in a gate from what flipping the gate costs."""
+    """Write the gain of a position in a gate from the cost of flipping the gate."""
     place, pin, _ = position
     values = state.values[first_place(state) + place]
     if pin == _WHOLE:
@@ -191,7 +191,7 @@ def _set_gain(state: State, position: Position, gain: Any, delta: Any) -> None:
 def _draw_position(
     state: State, scratch: Scratch, places: int, outputs: int, whole: bool
 ) -> Position:
-    """Draw a connection among those that may change, or, if asked for, perhaps a gate as a whole."""
+    """Draw a connection that may change or, if requested, possibly a whole gate."""
     pins = 4 if whole else 3
     number = next_below(scratch.random, outputs + pins * places)
     if number < outputs:
@@ -208,7 +208,7 @@ def _draw_position(
 def _prepare(
     state: State, goal: Goal, weights: NDArray[np.float64], position: Position, scratch: Scratch
 ) -> Any:
-    """Write the gain of a position and the signals that may take it; return how many these are."""
+    """Write the gain of a position and the signals allowed there; return the number of these."""
     if position.place < 0:
         state.marked[:] = False
         factor = np.float32(-0.5 * weights[position.pin])
@@ -231,7 +231,7 @@ def _prepare(
 
 @njit(cache=True)
 def _own_cost(state: State, costs: NDArray[np.float64], position: Position, signal: int) -> Any:
-    """Return what the gate of a position costs if that signal comes there."""
+    """Return the cost of the gate of a position with that signal."""
     place, pin, _ = position
     if place < 0:
         return 0.0
@@ -498,7 +498,7 @@ def _members_cost(state: State, costs: NDArray[np.float64], count: int) -> Any:
 
 @njit(cache=True)
 def _settle(state: State, position: Position, literal: int, fresh: int) -> None:
-    """Put a literal, or the fresh gate, at a position, and bring the circuit in order."""
+    """Connect a literal, or the new gate, to a position, and update the circuit."""
     if position.place < 0:
         state.outputs[position.pin] = literal
     elif position.pin == _WHOLE:
@@ -520,7 +520,7 @@ def _settle(state: State, position: Position, literal: int, fresh: int) -> None:
 
 @njit(cache=True)
 def _find_focus(state: State, scratch: Scratch, outputs: int) -> Any:
-    """List the gates that the outputs in focus depend on; return how many these are."""
+    """List the gates on which the outputs in focus depend; return their number."""
     base = first_place(state)
     if outputs == len(state.outputs):
         scratch.places[: state.size[0]] = state.order[: state.size[0]]
@@ -557,7 +557,7 @@ def anneal(
 
     weights: ``(outputs,)`` float64 energies of an error of each output, at the first move and at the last. Only
     the first `outputs` of `scratch.chosen`, and the gates that they need, may change. steps: the number of
-    moves, and one in how many draws among new gates. Changes state and scratch.
+    moves, and the interval between draws among new gates. Modifies state and scratch.
     """
     scratch.random[0] = seed
     begin, end = weights

@@ -1,8 +1,8 @@
 """The circuit of a chain: a pool of gates, and their values on all samples.
 
 Signals are numbered as in a netlist: 0 is FALSE, then come the inputs, then the places of the pool; a literal
-is twice a signal, plus one where it is complemented. A place holds a majority of three literals (an AND or OR
-has a constant for the third) or an exclusive or of two. The place of a gate that no output needs becomes free.
+is twice a signal, plus one if it is complemented. A place contains a majority of three literals (an AND or OR
+has a constant as the third) or an exclusive or of two. The place of a gate that no output needs becomes free.
 Values are -1 and +1.
 """
 
@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 FREE, MAJORITY, PARITY = 0, 1, 2
-"""What a place holds."""
+"""Kinds of content of a place."""
 AND_COST, MAJORITY_COST, PARITY_COST = 0, 1, 2
 """Places in the costs of gates; ANDs and ORs cost the same."""
 
@@ -79,7 +79,7 @@ def first_place(state: State) -> int:
 
 @njit(cache=True)
 def pins(state: State, place: int) -> int:
-    """Return how many fan-ins a gate has."""
+    """Return the number of fan-ins of a gate."""
     return 3 if state.kinds[place] == MAJORITY else 2
 
 

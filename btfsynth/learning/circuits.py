@@ -3,7 +3,7 @@
 Outputs share gates: a gate costs once, however many outputs it explains, so weak evidence from several outputs
 adds up. A chain starts without gates. The weight of an error rises, so the gates that explain most are found
 first and later gates read them. Repairs follow: one to three outputs, wrong ones first, are annealed again from
-a lower weight while the others stay as they are; a change is kept if the description does not become longer.
+a lower weight while the others stay fixed; a change is kept if the description does not become longer.
 
 The description is that of a two-part code (J. Rissanen, Automatica 14, 465, 1978): the literals of every gate,
 and every error. Chains have several lengths; the shortest description wins.
@@ -179,7 +179,7 @@ class Chain:
                 return
 
     def repair(self, rounds: int) -> None:
-        """Anneal a few outputs at a time again, wrong ones first; keep what is no longer than before."""
+        """Anneal a few outputs at a time again, wrong ones first; keep results that are not longer."""
         wrong, energy = self.measure()
         for done in range(rounds):
             full = self.state.size[0] > len(self.state.kinds) - _SPARE
@@ -296,7 +296,7 @@ class Chain:
 
 
 def run_chain(ground: Ground, number: int, seconds: float | None) -> list[Sampled]:
-    """Run a chain for `seconds` at most; return its circuits, the simplest first."""
+    """Run a chain for at most `seconds`; return its circuits, the simplest first."""
     chain = Chain(ground, number, seconds)
     return [chain.full_course(chain.steps), chain.sampled("")]
 
@@ -361,7 +361,7 @@ def predict(circuit: Sampled, inputs: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def confidence(
     ground: Ground, circuits: list[Sampled], seconds: float | None = None
 ) -> NDArray[np.float64]:
-    """Return how far probable explanations of the samples agree with the simplest circuit.
+    """Return the agreement of probable explanations of the samples with the simplest circuit.
 
     ``(outputs,)`` float64: the share of random vectors on which circuits of a few random walks agree with it,
     averaged over these circuits. Walks begin at the simplest circuits and are weighted by exp(-energy) of their

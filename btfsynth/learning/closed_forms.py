@@ -78,7 +78,7 @@ def _fit_terms(train: Samples, terms: list[tuple[int, ...]]) -> list[tuple[int, 
 
 
 def solve_gf2(matrix: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """Solve ``(equations, unknowns)`` uint8 linear equations over GF(2); None if they contradict each other.
+    """Solve ``(equations, unknowns)`` uint8 linear equations over GF(2); None if they are inconsistent.
 
     Every free unknown of the ``(unknowns,)`` solution is 0.
     """
@@ -109,7 +109,7 @@ def solve_gf2(matrix: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np
 
 
 def _lower(builder: NetlistBuilder, terms: list[tuple[int, ...]]) -> int:
-    """Build a sum of monomials, factored by the input that most of them share."""
+    """Build a sum of monomials, factored by the most frequent input."""
     if () in terms:
         return _lower(builder, [term for term in terms if term]) ^ TRUE
     if not terms:
@@ -140,7 +140,7 @@ def _parity(builder: NetlistBuilder, literals: list[int]) -> int:
 
 
 class SymmetricLearner:
-    """Fit functions of the count over all inputs or those that matter, as they are or complemented."""
+    """Fit functions of the count over all or the relevant inputs, complemented or not."""
 
     name: ClassVar[str] = "symmetric"
 
@@ -202,7 +202,7 @@ _WIDEST = 14
 
 
 class SupportLearner:
-    """Tabulate the output over the most telling inputs, for the best of several numbers of them."""
+    """Tabulate the output over the most informative inputs, for the best of several numbers of them."""
 
     name: ClassVar[str] = "support"
 
@@ -225,7 +225,7 @@ class SupportLearner:
 
 
 def forward_order(train: Samples, limit: int) -> list[int]:
-    """Return inputs in the order in which each adds most to what those before it tell about the output."""
+    """Return inputs in greedy order: each adds the most information about the output."""
     chosen: list[int] = []
     cells = np.zeros(train.count, dtype=np.int64)
     rest = list(range(train.n_inputs))
@@ -242,7 +242,7 @@ def forward_order(train: Samples, limit: int) -> list[int]:
 
 
 def _mixed(cells: NDArray[np.int64], on: NDArray[np.bool_]) -> float:
-    """Return the impurity of cells, with two virtual samples in each so that small ones tell little."""
+    """Return the impurity of cells, with two virtual samples in each so that small ones have little weight."""
     size = int(cells.max()) + 1
     ones = np.bincount(cells[on], minlength=size)
     total = np.bincount(cells, minlength=size)
@@ -258,7 +258,7 @@ def _table(samples: Samples, chosen: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 def _right(train: Samples, valid: Samples, chosen: tuple[int, ...]) -> float:
-    """Return how many validation samples a table gets right; an open entry is half right."""
+    """Return the number of correct validation samples of a table; an open entry counts half."""
     table = _table(train, chosen)
     places = valid.inputs[:, chosen].astype(np.int64) @ (1 << np.arange(len(chosen)))
     value = table[places]

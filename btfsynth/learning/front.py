@@ -1,17 +1,17 @@
 """Gradient boosting of small trees whose leaves are integers of few bits, and the ensembles worth building.
 
-Several ways of growing are tried (`GROWTHS`). Each ensemble is looked at after every round of trees, one tree
-per sum; what counts for its size are the bits of its leaves. The front are the ensembles that are right on
-more validation samples than any smaller one.
+Several ways of growing are tried (`GROWTHS`). Each ensemble is measured after every round of trees, one tree
+per sum; its size is the number of bits of its leaves. The front contains the ensembles with more correct
+validation samples than any smaller one.
 
 Each tree is fitted to the first and second derivatives of the logistic or softmax loss (Friedman, Greedy
 function approximation: a gradient boosting machine, Annals of Statistics 29, 2001; Chen & Guestrin, XGBoost: a
 scalable tree boosting system, KDD 2016). Two things make it fit hardware:
 
-- A tree may ask a limited number of different tests, as many as a lookup table has inputs; to ask one of them
-  again, in another branch, is free. One bit of a leaf then is one table, however many leaves there are.
-- Leaves are rounded before the next tree is grown, so that it makes up for the rounding: to a smallest leaf
-  plus a power of two times an integer of `bits` bits, which cost nothing but the `bits`.
+- A tree has a limited number of different tests, as many as a lookup table has inputs; repeating a test in
+  another branch is free. One bit of a leaf is then one table, for any number of leaves.
+- Leaves are rounded before the next tree is grown, so that it compensates for the rounding: to a smallest leaf
+  plus a power of two times an integer of `bits` bits, where only the `bits` cost hardware.
 """
 
 from __future__ import annotations
@@ -131,9 +131,9 @@ class Booster:
 def rounded_leaves(
     slopes: NDArray[np.float64], bends: NDArray[np.float64], growth: Growth
 ) -> NDArray[np.int64]:
-    """Return ``(leaves,)`` int64: the integers that lower the loss most, as far as its derivatives tell.
+    """Return ``(leaves,)`` int64: the integers that lower the loss most, to second order.
 
-    They are a smallest one plus a power of two times integers of `bits` bits.
+    They are a smallest integer plus a power of two times integers of `bits` bits.
     """
     bend = (bends + growth.reg) * growth.step**2 / growth.rate
     best = -slopes * growth.step / bend
@@ -229,7 +229,7 @@ def _grow(
     high: Any,
     totals: Any,
 ) -> int:
-    """Grow a tree best first. Changes rows and test to totals; returns the number of nodes.
+    """Grow a tree best first. Modifies rows and test to totals; returns the number of nodes.
 
     `totals` is ``(nodes, 2)`` float64, the derivatives of each node's rows. Of every node that may be split,
     the sums by test are kept: when the tests are used up, the best one among these is looked for again, and
@@ -305,7 +305,7 @@ _MORE = 1.5
 """Rounds, and the factor of leaf bits, without a better ensemble after which no more trees are grown."""
 _MAX_BITS = 4000
 _MIN_CELLS, _MIN_ANDS, _MIN_LUTS = 4.0, 8.0, 1.7
-"""Cells, AND nodes and lookup tables that a leaf bit takes at least, in an ensemble of some size."""
+"""Minimum cells, AND nodes and lookup tables per leaf bit, in an ensemble of some size."""
 _SPACING = 1.08
 _FRONT = 24
 """Factor between neighbouring sizes of the front, and the maximum number of ensembles that are built."""
@@ -330,7 +330,7 @@ class Stage:
 
 
 def max_leaf_bits(limits: Limits) -> int:
-    """Return how many leaf bits may be worth trying within limits."""
+    """Return the maximum number of leaf bits to try within limits."""
     most = min(_MAX_BITS, limits.cells / _MIN_CELLS, limits.ands / _MIN_ANDS)
     if limits.luts is not None:
         most = min(most, limits.luts / _MIN_LUTS)

@@ -149,7 +149,7 @@ def refitted(
 ) -> list[Candidate]:
     """Return the winners, those of this learner replaced by the simplest circuit learnt from all samples.
 
-    That circuit must be right on at least as many samples as the winner.
+    That circuit must be correct on at least as many samples as the winner.
     """
     chosen = []
     for output, winner in enumerate(outcomes):

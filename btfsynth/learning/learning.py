@@ -1,4 +1,4 @@
-"""From samples to a circuit that generalises, in a folder, beside models of scikit-learn."""
+"""From samples to a circuit that generalises, written as a design and compared with scikit-learn models."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ from btfsynth.workers.executor import Executor, local_executor
 _JOINT_SHARE = 0.4
 """Share of the time for all outputs at once; where they are learnt again from all samples, half the rest."""
 _SHOWN_VECTORS = 1024
-"""Training patterns that the hardware is simulated on, beside random vectors."""
+"""Number of training patterns, besides random vectors, for the simulation of the hardware."""
 
 
 def learn(
@@ -95,7 +95,7 @@ def learn(
 
     Circuits are chosen by the validation patterns, a quarter of the training patterns without any; nothing
     depends on the test patterns. Conflicts are settled among the training patterns alone. The events are
-    `StageBegan`, `BetterCircuit` and `Note`. A folder that cannot be written holds what it held before.
+    `StageBegan`, `BetterCircuit` and `Note`. If the folder cannot be written, its content is unchanged.
     """
     directory = as_path(directory)
     on_event = on_event or ignore
@@ -222,9 +222,9 @@ def _outcomes(
     workers: Executor,
     held: bool,
 ) -> tuple[list[Outcome], NDArray[np.float64] | None]:
-    """Learn all outputs, and return how far circuits that explain the samples equally well agree.
+    """Learn all outputs, and return the agreement of circuits that explain the samples equally well.
 
-    `held` says that the validation samples were taken from the training samples.
+    `held` means that the validation samples were split off the training samples.
     """
     joint, is_joint = None, _is_joint(data["train"], options)
     if is_joint:  # before the time begins
@@ -309,7 +309,7 @@ def _together(train: Dataset, valid: Dataset) -> Dataset:
 def _refitted(
     data: dict[str, Dataset], options: LearnOptions, outcomes: list[Outcome], again: Joint
 ) -> list[Outcome]:
-    """Put the circuit of all samples first where the learner of all outputs has won."""
+    """Use the circuit learnt from all samples for outputs that the learner `circuit` has won."""
     limits = _limits(options)
 
     def problem(output: int) -> Problem:
@@ -451,9 +451,9 @@ def _joined(train: Dataset, netlists: list[Netlist]) -> Netlist:
 
 
 def _affordable(outcomes: list[Outcome], options: LearnOptions) -> list[Outcome]:
-    """Let each output hold its own part of the limits where all that was chosen together does not hold them.
+    """Apply the limits to each output separately if all chosen circuits together exceed them.
 
-    That can be where some outputs come from one circuit, which holds them as a whole, and some do not.
+    This happens if some outputs come from one circuit, which keeps the limits as a whole, and others do not.
     """
     chosen = [outcome.candidates[0] for outcome in outcomes]
     within_all = sum(each.netlist.n_cells for each in chosen) <= options.max_cells
@@ -476,7 +476,7 @@ def _affordable(outcomes: list[Outcome], options: LearnOptions) -> list[Outcome]
 def _simplified(netlist: Netlist, options: LearnOptions) -> tuple[Netlist, bool]:
     """Return the netlist after the passes, and whether the user stopped them.
 
-    It stays as it is if these have traded cells for too many AND nodes.
+    The netlist is unchanged if the passes have traded cells for too many AND nodes.
     """
     stopped = False
     try:
@@ -496,7 +496,7 @@ def _checks(folder: Path, simulators: Sequence[str] | None) -> dict[str, CheckRe
 
 
 def _emit(report: LearnReport, staging: Path, on_event: OnEvent) -> LearnReport:
-    """Write and check the design; return the report with what is known then."""
+    """Write and check the design; return the complete report."""
     netlist, train = report.netlist, report.data["train"]
     options = report.options
     shown = train.inputs[:_SHOWN_VECTORS]

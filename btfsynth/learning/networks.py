@@ -1,13 +1,13 @@
 """Networks of Boolean threshold functions, trained by reflect-reflect-relax, as circuits.
 
-Trainings come in rounds. The first tries every setting for a short time; each round after it trains those
-that did best on the validation samples for longer, from new random starts, until the budget is spent.
+Trainings come in rounds. The first tries every setting for a short time; each later round trains those that
+were best on the validation samples for longer, from new random starts, until the budget is spent.
 
 Every network is rounded to small integers at several tolerances; the best on the validation samples within the
-limits is the fit. Neuron after neuron, inputs first, gets the smallest integers that agree with it on all but a
-tolerated share of the samples, given what the neurons before it have become, and the best threshold for these.
-The output neuron agrees with the targets instead, and its integers are moved one by one while that makes more
-of them right.
+limits is the fit. In topological order, each neuron gets the smallest integers that agree with it on all but a
+tolerated share of the samples, given the rounded neurons before it, and the best threshold for these. The
+output neuron is fitted to the targets instead, and its integers are changed one by one while that corrects more
+of them.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _smallest(
 def _refined(
     integers: NDArray[np.int64], values: NDArray[np.float32], target: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], int]:
-    """Move one integer at a time as long as more samples come out right; double all where that ends."""
+    """Change one integer at a time while more samples become correct; then double all integers."""
     columns = values.astype(np.int64)
     sums = columns @ integers
     threshold, right = _best_threshold(sums, target)
@@ -158,7 +158,7 @@ def _sums(values: NDArray[np.float32], integers: NDArray[np.int64]) -> NDArray[n
 
 
 def _best_threshold(sums: NDArray[np.int64], target: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return the threshold that is right most often, and how often."""
+    """Return the threshold with the most correct samples, and their number."""
     base = int(sums.min())
     size = int(sums.max()) - base + 1
     ones = np.bincount(sums[target] - base, minlength=size)
@@ -211,7 +211,7 @@ _FRINGE_SIGNALS = 32
 class Sees(str, Enum):
     INPUTS = "inputs"
     RELEVANT = "relevant inputs"
-    """Those that matter by the spectrum."""
+    """Relevant inputs by the spectrum."""
     PAIRS = "relevant inputs and pairs"
     """With exclusive ors of pairs."""
     FRINGE = "fringe signals"
@@ -261,7 +261,7 @@ SETTINGS = (
     Setting((16, 8), skip=True, rows=1600, sees=Sees.RELEVANT),
     Setting((24,), sigma=5, rows=3200),
 )
-"""What the first round tries."""
+"""Settings of the first round."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -356,7 +356,7 @@ class _Grounds:
         return self._made[sees]
 
     def _signals(self, sees: Sees) -> tuple[Features, list[int]]:
-        """Return signals, and which of them a network gets."""
+        """Return signals, and the indices of those that a network reads."""
         n = self.problem.train.n_inputs
         if sees is Sees.FRINGE:
             features, chosen = fringe_signals(self.problem, _FRINGE_ROUNDS, _FRINGE_SIGNALS)
@@ -380,7 +380,7 @@ class _Grounds:
 def train_network(
     ground: Ground, number: int, setting: Setting, work: float, seconds: float | None
 ) -> Trained:
-    """Train one network for `seconds` at most and make a circuit of it."""
+    """Train one network for at most `seconds` and make a circuit of it."""
     problem, chosen = ground.problem, ground.chosen
     train = problem.train
     columns = ground.features.columns(train.inputs)[:, chosen]

@@ -196,7 +196,7 @@ def _train(
 
 
 def _without(problem: Problem, parity: tuple[int, ...]) -> Problem:
-    """Return the problem of what is left when the exclusive or of some inputs is taken off."""
+    """Return the problem of the remainder after the exclusive or of some inputs is removed."""
 
     def rest(samples: Samples) -> Samples:
         odd = np.bitwise_xor.reduce(samples.inputs[:, list(parity)], axis=1).astype(np.bool_)
@@ -208,7 +208,7 @@ def _without(problem: Problem, parity: tuple[int, ...]) -> Problem:
 def _favourite(
     contest: _Contest, variants: list[tuple[tuple[int, ...], Problem]]
 ) -> tuple[tuple[int, ...], Problem]:
-    """Return the variant from which the best candidate so far comes."""
+    """Return the variant of the best candidate so far."""
     best = rank(contest.candidates)[0]
     return next(variant for variant in variants if variant[0] == best.parity)
 

@@ -1,4 +1,4 @@
-"""The result of learning: how often the circuits are right, beside models of scikit-learn."""
+"""The result of learning: accuracies of the circuits and of scikit-learn models."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class LearnReport:
 
     @property
     def lost(self) -> str | None:
-        """What became of the workers, if they were lost; the best found until then was taken."""
+        """The reason if workers were lost; the best circuit found until then was taken."""
         return next((outcome.lost for outcome in self.outcomes if outcome.lost is not None), None)
 
     @property
@@ -89,7 +89,7 @@ class LearnReport:
 
     @property
     def targets(self) -> dict[str, Targets]:
-        """What the circuit gets right, by the name of the data."""
+        """Correct outputs of the circuit by data set."""
         return {
             name: count_targets(self.netlist, each, label=self.n_classes is not None)
             for name, each in self.data.items()
@@ -97,7 +97,7 @@ class LearnReport:
 
     @property
     def verdict(self) -> str:
-        """What is said of the hardware in one line."""
+        """The verdict on the hardware in one line."""
         return verified_words(self.targets, "circuit") if self.verified else "not verified"
 
     @property
@@ -110,7 +110,7 @@ class LearnReport:
 
     @property
     def names(self) -> list[str]:
-        """What each outcome is of: the name of an output bit, or of the port of the class."""
+        """Name of each outcome: an output bit, or the port of the class."""
         ports = self.data["train"].output_ports
         names = bit_names(ports) if self.n_classes is None else [ports[0].name]
         return names[: len(self.outcomes)]
@@ -129,7 +129,7 @@ class LearnReport:
         return rows + [baseline.row() for baseline in self.baselines[place]]
 
     def confidence_of(self, output: int) -> float | None:
-        """Return how far probable circuits agree on an output; None if another learner has won it."""
+        """Return the confidence of an output; None if another learner has won it."""
         if self.confidence is None or self.outcomes[output].candidates[0].learner != JOINT:
             return None
         return round(float(self.confidence[output]), 4)

@@ -4,9 +4,9 @@ Trees are grown best first: the split that lowers the entropy most comes next (Q
 trees, Machine Learning 1, 1986). The first splits of a large tree are therefore the small tree, and one growth
 serves the choice of a size.
 
-The last two questions before a leaf, taken together, are a new signal for which the next tree may ask. After
-some rounds, signals stand for what a plain tree has to repeat in every branch (Pagallo & Haussler, Boolean
-feature discovery in empirical learning, Machine Learning 5, 1990).
+The last two tests before a leaf are combined into a new signal, which the next tree may test. After some
+rounds, signals replace subtrees that a plain tree repeats in every branch (Pagallo & Haussler, Boolean feature
+discovery in empirical learning, Machine Learning 5, 1990).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Tree:
         return np.asarray(_predict(self.feature, self.low, self.high, self.value, columns))
 
     def staged_right(self, columns: NDArray[np.uint8], on: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return ``(leaves,)``: on how many samples the tree is right with 1, 2, ... leaves."""
+        """Return ``(leaves,)``: the number of correct samples of the tree with 1, 2, ... leaves."""
         members: dict[int, NDArray[np.intp]] = {0: np.arange(len(on))}
         right = [int((on == self.value[0]).sum())]
         for node in self.order:
@@ -173,7 +173,7 @@ def _grow(
 
 @numba.njit(cache=True, nogil=True)
 def part_rows(columns: Any, rows: Any, spare: Any, first: int, last: int, place: int) -> Any:
-    """Put the rows of a node with a 0 before those with a 1, each in their order; return where these begin."""
+    """Move the rows of a node with a 0 before those with a 1, keeping their order; return the boundary."""
     zeros, ones = first, 0
     for at in range(first, last):
         row = rows[at]
@@ -333,7 +333,7 @@ class FringeLearner:
 
 
 def telling_inputs(problem: Problem) -> list[int]:
-    """Return the most telling inputs in ascending order; all of them if there are few."""
+    """Return the most informative inputs in ascending order; all of them if there are few."""
     return sorted(forward_order(problem.train, _TELLING))
 
 
@@ -361,7 +361,7 @@ def fringe_signals(problem: Problem, rounds: int, most: int) -> tuple[Features, 
 def best_tree(
     problem: Problem, features: Features, allowed: NDArray[np.intp] | None = None
 ) -> tuple[Tree, int]:
-    """Return the tree that does best on the validation samples within the limits, and how many are right."""
+    """Return the best tree on the validation samples within the limits, and its number of correct samples."""
     seen = features.columns(problem.train.inputs)
     held = features.columns(problem.valid.inputs)
     best: tuple[int, int, Tree] | None = None
@@ -383,7 +383,7 @@ def _netlist(problem: Problem, features: Features, tree: Tree) -> Netlist:
 
 
 def _fringe(tree: Tree, features: Features) -> list[tuple[int, int, int]]:
-    """Return the gates of two neighbouring questions above leaves, the most frequent first."""
+    """Return the gates of two consecutive tests above leaves, the most frequent first."""
     found: Counter[tuple[int, int, int]] = Counter()
     split = set(tree.order)
     for node in tree.order:
@@ -409,7 +409,7 @@ def _fringe(tree: Tree, features: Features) -> list[tuple[int, int, int]]:
 
 
 def _opposite(tree: Tree, children: list[int]) -> bool:
-    """Tell whether two nodes with the same question lean opposite ways on each answer."""
+    """Return True if two nodes with the same test have opposite majorities on each side."""
     low, high = children
     leans = [[tree.value[side[node]] for side in (tree.low, tree.high)] for node in (low, high)]
     return leans[0][0] != leans[0][1] and leans[1] == [not each for each in leans[0]]
