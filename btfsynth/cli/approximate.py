@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What is approximated, and what counts."""
+    """The source of an approximation, its bounds and its input weights."""
 
     source: str
     bounds: tuple[str, ...]

@@ -168,7 +168,7 @@ def _refuse_training_options() -> None:
 
 
 def _inputs(data: DataOptions, network: Path | None) -> RunInputs:
-    """Return how what is read was named; what the run file says of it must still be so."""
+    """Return the names of the inputs of a run; hashes in the run file must still match."""
     from btfsynth.flow.report import RunInputs, file_hash, recorded_name
 
     topology: str | None = click.get_current_context().params.get("topology")
@@ -182,7 +182,7 @@ def _inputs(data: DataOptions, network: Path | None) -> RunInputs:
 
 
 def _given(report: BuildReport) -> str:
-    """Say what a network from a file is, and what it gets right."""
+    """Print the shape and accuracy of a network from a file."""
     right, topology = report.accuracy, report.origin.network.topology
     shape = "-".join(str(width) for width in topology.widths or ()) or plural(
         topology.n_neurons, "neuron"
@@ -197,7 +197,7 @@ _STATIONS = {"trained": "as trained", "quantised": "quantised", "netlist": "netl
 
 
 def _show_hardware(hardware: HardwareReport) -> None:
-    """Write how weights were rounded and what every station gets right."""
+    """Print the rounding of weights and the accuracy at every stage."""
     rounding, fitted = hardware.rounding, hardware.sparsification
     if fitted is not None:
         show(

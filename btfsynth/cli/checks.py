@@ -1,4 +1,4 @@
-"""``btfsynth simulate``, ``verify`` and ``equiv``: what checks a design or a netlist."""
+"""``btfsynth simulate``, ``verify`` and ``equiv``: checks of designs and netlists."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def verify_command(
 
 
 def _write(found: Verification, directory: Path, path: Path) -> None:
-    """Write a result as JSON; the hashes tell which files it is of."""
+    """Write a result as JSON, with the hashes of the checked files."""
     from btfsynth.hdl.manifest import load_manifest
 
     record = {**found.to_json(), "sha256": dict(load_manifest(directory).hashes)}
@@ -186,7 +186,7 @@ def _table(found: Verification) -> Table:
 
 @dataclass(frozen=True)
 class _Measured:
-    """The error that is wanted in place of a proof."""
+    """Options of an error measurement instead of a proof."""
 
     metric: str | None
     bound: str | None

@@ -1,4 +1,4 @@
-"""The run file of a command: its values stand in for options that are not given."""
+"""The run file of a command: its values replace options that are not given."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _MISSING = "btfsynth.run_file.missing"
 
 
 def _read(context: click.Context, _: click.Parameter, path: Path | None) -> None:
-    """Let the values of a run file stand in for the parameters of the running command.
+    """Use the values of a run file for parameters of the running command that are not given.
 
-    An option has its value from the file if it is the same setting: one without a section is another.
+    This applies to options of the same setting; an option without a section is another setting.
     """
     if path is None or context.resilient_parsing:
         return
@@ -110,7 +110,7 @@ configured_source_argument = click.argument(
 
 @dataclass(frozen=True)
 class DataOptions:
-    """What a command learns from, as it was given: the data, their columns and name, a validation set."""
+    """The data of a command as given: source, columns, name, validation set."""
 
     source: str
     outputs: int | tuple[str, ...] | None = None
@@ -121,10 +121,10 @@ class DataOptions:
     missing: str | None = None
 
     def load(self, default: Conflicts = Conflicts.ERROR, *, linear: bool = False) -> Dataset:
-        """Read the data, in the bits of a code if there is one, as a run file was written for.
+        """Read the data, coded if there is a code; they must match the hashes of a run file.
 
-        `default` is the rule for conflicts if none was given; what a code cannot tell apart is settled by
-        majority then. With `linear` the caller applies a linear code to analog inputs itself.
+        `default` is the rule for conflicts if none was given; rows with equal codes are then settled by
+        majority. With `linear` the caller applies a linear code to analog inputs.
         """
         from btfsynth.dataset.code import InputCode
         from btfsynth.flow.patterns import all_in_bits
@@ -154,7 +154,7 @@ class DataOptions:
         return load_source(source, None if self.is_task(source) else self.outputs, rule)
 
     def read_valid(self) -> Dataset | None:
-        """Read the validation set as it is, which must be the one that a run file was written for."""
+        """Read the validation set unchanged; it must match the hash of a run file."""
         valid = self.read(self.valid)
         if valid is not None:
             require_same_data("valid", valid)
@@ -194,7 +194,7 @@ class DataOptions:
 
 
 def data_options(function: F) -> F:
-    """Hand over SOURCE and the options of the data as one `DataOptions` named ``data``."""
+    """Pass SOURCE and the options of the data as one `DataOptions` named ``data``."""
     return gathered("data", DataOptions)(function)
 
 
@@ -234,10 +234,10 @@ def _require(section: str, key: str, digest: str, name: str) -> None:
 
 
 def command_line(without: Collection[str] = ()) -> tuple[str, ...]:
-    """Return the running command with what the user gave it, word by word.
+    """Return the running command with the arguments given by the user, word by word.
 
-    Files are named without their folders: a record must not contain paths. Parameters
-    that have no part in the result are named by `without`.
+    Files are named without their folders, because a record must not contain paths. `without` names parameters
+    that do not affect the result.
     """
     context = click.get_current_context()
     words = context.command_path.split()

@@ -124,7 +124,7 @@ def data_command(
 
 @dataclass(frozen=True)
 class _Coding:
-    """How inputs become bits: by a code that is chosen, or by one that there is."""
+    """The code of the inputs: a new one, or that of a design, a network or a file."""
 
     code: Code | None
     given: Path | None
@@ -191,7 +191,7 @@ def _record(dataset: Dataset) -> dict[str, object]:
 
 
 def _column(dataset: Dataset, place: int) -> dict[str, object]:
-    """Return what a column of a table holds."""
+    """Return the content of a column of a table in words."""
     import numpy as np
 
     column, values = dataset.columns[place], dataset.inputs[:, place]
@@ -242,7 +242,7 @@ def _show(dataset: Dataset, path: Path | None) -> None:
 
 
 def _list(heading: str, lines: Sequence[str]) -> None:
-    """Show lines of which a terminal may not have room for all."""
+    """Print lines, shortened on a terminal with too little room."""
     for place, line in enumerate(lines[:_SHOWN]):
         show("" if place else heading, line)
     if len(lines) > _SHOWN:

@@ -96,7 +96,7 @@ def discover_command(
 
 
 def _settings(run: RunFile | None) -> dict[str, Any]:
-    """Return what a run file says of a trial as options of a training."""
+    """Return the trial settings of a run file as options of a training."""
     from btfsynth.training.session import TrainOptions
 
     if run is None:
@@ -115,7 +115,7 @@ _PLAIN_SECONDS = 8.0
 
 
 def _status() -> Callable[[Event], str | None]:
-    """Return what words there are for an event; without a terminal for a better circuit or after a while."""
+    """Return the words for an event; without a terminal, only for a better circuit or after a while."""
     best: list[int] = []
     said = [0.0]
 
@@ -138,7 +138,7 @@ def _status() -> Callable[[Event], str | None]:
 
 
 def _status_line(status: SearchStatus) -> str:
-    """Return where a search stands, in less than 80 columns."""
+    """Return the state of a search in less than 80 columns."""
     rate = f", {status.exact / status.trials:.0%} exact" if status.trials else ""
     best = (
         ""
@@ -155,7 +155,7 @@ def _status_line(status: SearchStatus) -> str:
 
 
 def _growing_words(at: Growing) -> str:
-    """Return where a cascade stands."""
+    """Return the state of a cascade in words."""
     right = f", {at.output} {at.right}/{at.patterns}" if at.output else ""
     return (
         f"trial {at.trial}: {at.free}/{at.inputs} inputs, {at.learnt}/{at.outputs} outputs{right}, "
@@ -186,7 +186,7 @@ def _show(report: DiscoverReport) -> None:
 
 
 def _partial_words(report: DiscoverReport) -> str:
-    """Return how far the foremost cascade has come."""
+    """Return the progress of the most advanced cascade."""
     partial = report.partial or {}
     outputs = ", ".join(partial["outputs"]) or "none"
     began = "interrupted" if report.interrupted else "the time is up"

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from btfsynth.learning import LearnOptions, LearnReport
 
 _TABLES = 8
-"""Outputs of which every learner is shown; of more only the winners are."""
+"""Maximum outputs for which every learner is shown; with more, only the winners are."""
 
 
 @click.command("learn")
@@ -162,7 +162,7 @@ def _show(report: LearnReport, directory: Path, said: Sequence[str]) -> None:
 
 
 def _with_interval(share: float, interval: tuple[float, float] | None) -> str:
-    """Return a share in percent, with its 95% confidence interval if there is one."""
+    """Return a share in percent, with its 95% confidence interval if known."""
     if interval is None:
         return percent(share)
     return f"{percent(share)} ({' to '.join(map(percent, interval))})"

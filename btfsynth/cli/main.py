@@ -66,7 +66,7 @@ _MODULES = {
 """Where a command is that has no module of its own."""
 
 _TOO_MANY_DIGITS = "integer string conversion"
-"""What Python says of whole numbers of thousands of digits, wherever one turns up."""
+"""Python's message about whole numbers of thousands of digits."""
 
 
 class _Group(click.Group):
@@ -89,7 +89,7 @@ class _Group(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return the commands that begin so, none of them loaded, and the group's own options."""
+        """Return the commands with this prefix, without loading them, and the options of the group."""
         if incomplete.startswith("-"):
             return click.Command.shell_complete(self, ctx, incomplete)
         return [
@@ -130,9 +130,9 @@ def cli(ctx: click.Context) -> None:
 
 @contextlib.contextmanager
 def _rare_collection(last: bool) -> Iterator[None]:
-    """Collect garbage rarely: what Numba makes as it loads lives on; searching it is a tenth of a start.
+    """Collect garbage rarely: Numba's objects live on, and searching them takes a tenth of the start.
 
-    If it is the last thing that the process does, nothing is searched at its end either.
+    If the command is the last work of the process, garbage collection at exit is also skipped.
     """
     former = gc.get_threshold()
     gc.set_threshold(200_000, 20, 20)
@@ -199,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _drop_output() -> None:
-    """Send what is still waiting to be written to nowhere, else it fails again at the exit."""
+    """Discard pending output, which would fail again at exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -210,16 +210,16 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 _ECHO_SECONDS = 1.0
-"""Signals that come so soon after one are the same wish to end."""
+"""Seconds within which further signals count as the same request to end."""
 
 
 @contextlib.contextmanager
 def _ended_once() -> Iterator[None]:
-    """Let a polite kill do what Ctrl-C does: keep the best network, leave nothing half-written. And do it once.
+    """Handle SIGTERM like Ctrl-C: keep the best network, leave nothing half-written; and only once.
 
-    ``timeout``, job schedulers and hasty fingers send a signal twice, to a process and to its group, or one
-    after the other. The second would end what the first has begun, the keeping of the results. One that comes a
-    second later or more is meant: it ends that too.
+    ``timeout``, job schedulers and users may send a signal twice, to a process and to its group, or one after
+    the other. The second would end the saving of results that the first has begun, so signals within a second
+    are ignored. A later one ends that too.
     """
     last = -math.inf
 

@@ -124,7 +124,7 @@ def show_command(
 
 
 def _require_ending(option: str, path: Path | None, endings: tuple[str, ...]) -> None:
-    """Refuse a file name that promises another format; without an ending it promises none."""
+    """Refuse a file name whose ending belongs to another format."""
     if path is not None and path != _DASH and path.suffix.lower() not in ("", *endings):
         raise UsageError(
             f"{option} {path}: expected a name that ends in {' or '.join(endings)}, got {path.suffix}"

@@ -1,8 +1,8 @@
 """Arguments and options that commands share, and the layout of their help.
 
-An option that is a setting is made of the table of settings, which has its name, range, default and help; the
-others say what a command reads, writes and prints. Here is also what a shell completes: data, and the names
-that options take; and where a command runs its work, which options say.
+Options of settings are made from the table of settings, which has their names, ranges, defaults and help; the
+others determine what a command reads, writes and prints. This module also has shell completion (data, and names
+for options), and the choice of where a command runs its work.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]
 def complete_source(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the examples of the tasks and the files of data whose names begin so.
 
-    Where there are none the shell completes files by itself.
+    If there are none, the shell completes files.
     """
     from btfsynth.dataset.tasks import TASKS
 
@@ -104,7 +104,7 @@ def _files(incomplete: str) -> list[str]:
 
 
 def complete_names(names: Iterable[str] | Mapping[str, str]) -> Completer:
-    """Return what completes one of some names; a mapping has what each is."""
+    """Return the completion of one of several names; a mapping has their descriptions."""
     known = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, "")
 
     def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -114,7 +114,7 @@ def complete_names(names: Iterable[str] | Mapping[str, str]) -> Completer:
 
 
 def complete_list(names: Iterable[str]) -> Completer:
-    """Return what completes the last of names with commas, none of them twice."""
+    """Return the completion of the last of several names separated by commas, without repetition."""
     known = dict.fromkeys(names, "")
 
     def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -166,7 +166,7 @@ class SectionCommand(click.Command):
 
 
 class _SettingType(click.ParamType):  # type: ignore[type-arg]
-    """What a setting takes: its text is read, a value of a run file is taken as it is."""
+    """Parameter type of a setting: reads text, and accepts values of a run file."""
 
     name = "setting"
 
@@ -207,7 +207,7 @@ class SettingOption(click.Option):
 
 
 def setting_of(parameter: click.Parameter) -> Setting | None:
-    """Return the setting that a parameter is, None if it is none."""
+    """Return the setting of a parameter, None if it has none."""
     return parameter.setting if isinstance(parameter, SettingOption) else None
 
 
@@ -236,7 +236,7 @@ def option(setting: Setting, **changes: Any) -> Callable[[F], F]:
 
 
 def _take_all(_: click.Context, parameter: click.Parameter, given: Sequence[str]) -> Any:
-    """Take the names of an option that is repeated or has several with commas; the default if none is."""
+    """Read the names of a repeatable option, also separated by commas; by default the default."""
     setting = setting_of(parameter)
     assert setting is not None
     names = [name.strip() for text in given for name in text.split(",")]
@@ -244,7 +244,7 @@ def _take_all(_: click.Context, parameter: click.Parameter, given: Sequence[str]
 
 
 def setting_options(table: Mapping[str, Setting], *names: str) -> Callable[[F], F]:
-    """Return the options of some settings of a table, of all if none is named."""
+    """Return the options of some settings of a table, by default of all."""
 
     def add(function: F) -> F:
         for name in reversed(names or tuple(table)):
@@ -255,7 +255,7 @@ def setting_options(table: Mapping[str, Setting], *names: str) -> Callable[[F], 
 
 
 def renamed(error: click.UsageError) -> str | None:
-    """Return what an unknown option is called now, None if the command never had it."""
+    """Return the present name of a renamed option, None if the command never had it."""
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         for setting in filter(None, map(setting_of, error.ctx.command.params)):
             if setting.formerly and error.option_name == setting.but(name=setting.formerly).flag:
@@ -338,7 +338,7 @@ def source_option(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002
 
 
 def require_writable(path: Path) -> Path:
-    """Return the path; refuse a folder, a link that leads to itself, and what cannot be written."""
+    """Return the path; refuse a folder, a circular link, and a path that cannot be written."""
     followed(path)
     if path.is_dir():
         raise OutputError(f"{path}: expected a file to write, got a folder")
@@ -354,9 +354,9 @@ def require_writable(path: Path) -> Path:
 def gathered(
     into: str, make: Callable[..., Any] | str, names: Iterable[str] = ()
 ) -> Callable[[F], F]:
-    """Return a decorator: the command gets some of its parameters as one argument, made of them by name.
+    """Return a decorator that passes some parameters of a command as one argument, built from them by name.
 
-    Without names they are the fields of a dataclass. What makes it may be named as ``module:attribute``, which
+    By default the names are the fields of a dataclass. The factory may be given as ``module:attribute``, which
     is imported when the command runs.
     """
     own_names = tuple(names) or tuple(each.name for each in fields(make))  # type: ignore[arg-type]
@@ -424,7 +424,7 @@ N = TypeVar("N", "Dataset", "Netlist")
 
 
 def named(record: N, name: str | None) -> N:
-    """Return data or a netlist under the name that was asked for, if one was."""
+    """Return data or a netlist under the requested name, if any."""
     return record if name is None else replace(record, name=name)
 
 
@@ -458,14 +458,14 @@ def load_source(
 
 
 def executor_of(scheduler: str | None) -> AbstractContextManager[Executor | None]:
-    """Return the cluster of a scheduler, which is closed after use; None if there is no scheduler."""
+    """Return the cluster of a scheduler, which is closed after use; None without a scheduler."""
     from btfsynth.workers.cluster import connect
 
     return nullcontext() if scheduler is None else closing(connect(scheduler))
 
 
 def workers_of(scheduler: str | None) -> Callable[[int], Executor]:
-    """Return what makes the workers from a number of jobs: those of a scheduler, or this machine's."""
+    """Return the factory of workers for a number of jobs: of a scheduler, or of this machine."""
     from btfsynth.workers.cluster import connect
     from btfsynth.workers.executor import local_executor
 
@@ -480,7 +480,7 @@ T = TypeVar("T")
 
 
 def join_ranks(wanted: bool) -> Ranks | None:
-    """Return the processes of this run if it is to be shared; all but the first fall silent."""
+    """Return the processes of a shared run; all but the first are silenced."""
     from btfsynth.training.parallel import find_ranks
 
     if not wanted:
@@ -497,7 +497,7 @@ def join_ranks(wanted: bool) -> Ranks | None:
 
 
 def prepared(ranks: Ranks | None, prepare: Callable[[], T]) -> T:
-    """Return what a function returns; if it fails in one process it does in all."""
+    """Call a function; if it fails in one process, it fails in all."""
     if ranks is None:
         return prepare()
     result: T
@@ -517,9 +517,9 @@ def prepared(ranks: Ranks | None, prepare: Callable[[], T]) -> T:
 
 @contextmanager
 def guarded(ranks: Ranks | None) -> Iterator[None]:
-    """End all processes if this one fails alone: the others would wait for it forever.
+    """End all processes if this one fails alone, because the others would wait for it forever.
 
-    What ends a training ends it in all processes alike and passes.
+    Exceptions that end a training do so in all processes alike, and pass.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What commands write: plain lines, fields, tables and JSON; settings are spelled as options."""
+"""Output of the commands: plain lines, fields, tables and JSON; settings are spelled as options."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def show_training(run: TrainingRun) -> None:
 
 
 def netlist_summary(cost: NetlistStatistics) -> str:
-    """Return what a netlist costs in words."""
+    """Return the cost of a netlist in words."""
     return (
         f"{plural(cost.cells, 'cell')}: {cost.and_cells} AND, {cost.or_cells} OR, "
         f"{cost.maj_cells} MAJ; {plural(cost.inverters, 'inverter')}, depth {cost.depth}"
@@ -112,7 +112,7 @@ def netlist_summary(cost: NetlistStatistics) -> str:
 
 
 def field_table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) -> Table:
-    """Return rows of plain text as a table; this many columns after the first hold numbers."""
+    """Return rows of plain text as a table; this many columns after the first are numbers."""
     from rich.table import Table
     from rich.text import Text
 
@@ -141,7 +141,7 @@ def check_table(checks: Sequence[CheckResult]) -> Table:
 def show_files(
     files: Iterable[str], directory: Path, notices: Iterable[str], known: Sequence[str]
 ) -> None:
-    """Write what files a folder got, and the notices that are not known from the reading of the data."""
+    """Print the files written to a folder, and the notices not yet printed when the data were read."""
     show("files", f"in {directory}:")
     show("", ", ".join(files))
     for notice in notices:
@@ -167,17 +167,17 @@ def show_verified(words: str, targets: Mapping[str, Targets]) -> None:
 
 
 def kept_beside(asked: Path, written: Path) -> str:
-    """Say that a result is beside the place that was asked for, which an earlier one keeps, if it is."""
+    """Return words for a result beside the requested place, where an earlier one is kept; else nothing."""
     return "" if written == asked else f"; it is in {written}{why_beside(asked, written)}"
 
 
 def why_beside(asked: Path, written: Path) -> str:
-    """Say why a result is not in the place that was asked for, if it is not."""
+    """Return the reason if a result is not in the requested place."""
     return "" if written == asked else f", because {asked} contains an earlier one"
 
 
 def why_not_verified(checks: Sequence[CheckResult], wanted: Sequence[str]) -> str:
-    """Say what went wrong, or what did not run though it was wanted (any simulator if none was)."""
+    """Return what failed, or which requested check (by default any simulator) did not run."""
     from btfsynth.settings.table import ALL_SIMULATORS
     from btfsynth.sim.registry import SIMULATORS
 
@@ -199,9 +199,9 @@ def why_not_verified(checks: Sequence[CheckResult], wanted: Sequence[str]) -> st
 
 
 def attempted(what: str, work: Callable[[], object]) -> list[str]:
-    """Do some work beside the result; return why it failed, as a list of one line or none.
+    """Do secondary work after the result; return the reason of a failure, as a list of at most one line.
 
-    Packages that draw may raise anything, so all but an interrupt is taken for a failure.
+    Drawing packages may raise anything, so every exception except an interrupt counts as a failure.
     """
     try:
         work()
@@ -213,18 +213,18 @@ def attempted(what: str, work: Callable[[], object]) -> list[str]:
 
 
 def require_whole(problems: list[str], kept: str) -> None:
-    """Fail if something beside the result is missing; say what is kept all the same."""
+    """Fail if a secondary result is missing; the message names the results that are kept."""
     if problems:
         raise OutputError(f"{'; '.join(problems)}; {kept}")
 
 
 def timing_record(timing: Timing | None) -> dict[str, Any] | None:
-    """Return how a design takes part in time as JSON values."""
+    """Return the timing of a design as JSON values."""
     return None if timing is None else vars(timing).copy()
 
 
 def describe_timing(timing: Timing | None) -> str:
-    """Return how a design takes part in time on one line."""
+    """Return the timing of a design on one line."""
     if timing is None:
         return "combinational"
     return f"latency {plural(timing.latency, 'clock')}; ports {', '.join(timing.controls)}"
@@ -234,7 +234,7 @@ _SETTING = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
 
 
 def one_line(text: str) -> str:
-    """Return text on one line; what a terminal would take as a command is shown as an escape."""
+    """Return text on one line, with control characters escaped."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in " ".join(text.split())

@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 _COMPILING = "compiling the kernels (once)"
 _COMPILING_SECONDS = 8.0
-"""Time between two lines on a compilation where there is no terminal."""
+"""Seconds between two lines about a compilation without a terminal."""
 _FRAMES_PER_SECOND = 5
 PLAIN_SECONDS = 60.0
-"""Time between two lines on running trials where there is no terminal."""
+"""Seconds between two lines about running trials without a terminal."""
 _OTHER_LINES = 6
-"""Lines of the screen that are left to what is not a row of a trial."""
+"""Lines of the screen reserved for other content than rows of trials."""
 
 
 def is_live() -> bool:
-    """Tell whether standard error is a terminal on which lines can change."""
+    """Return True if standard error is a terminal on which lines can be rewritten."""
     return errors.is_terminal and not errors.is_dumb_terminal
 
 
@@ -60,7 +60,7 @@ def observed(title: str) -> Iterator[OnEvent]:
 
 @contextmanager
 def announced_compiling(title: str) -> Iterator[None]:
-    """Write a line to standard error at the first compilation in the body, and more while one goes on."""
+    """Write a line to standard error at the first compilation in the body, and more while it continues."""
     from btfsynth.passes.compile_clock import watch_compiling
 
     began, ended = 0.0, threading.Event()
@@ -88,9 +88,9 @@ def announced_compiling(title: str) -> Iterator[None]:
 
 @contextmanager
 def watched(title: str, words: Callable[[Event], str | None]) -> Iterator[OnEvent]:
-    """Show stages, notes and what `words` makes of other events.
+    """Show stages, notes, and the words of `words` for other events.
 
-    On a terminal that is one line that changes, with the time since the beginning; else a line each.
+    On a terminal this is one changing line with the elapsed time, otherwise one line per event.
     """
     stage = status = ""
 
@@ -145,7 +145,7 @@ class _Plain:
 
 
 class _Display:
-    """What stands on the terminal: what is done for how long, and under it the trials."""
+    """The display on the terminal: the present work and its duration, and the trials below."""
 
     def __init__(self, title: str) -> None:
         from rich.spinner import Spinner
@@ -187,7 +187,7 @@ class _Display:
 
 
 def _tried(event: SettingsTried) -> str:
-    """Return where tuning stands."""
+    """Return the state of tuning in words."""
     best = "none exact yet"
     if event.valid is not None:
         best = f"{percent(event.valid)} of the validation set right at best"
@@ -201,7 +201,7 @@ _WIDTHS = 18
 
 
 class TrialBoard:
-    """Keeps where trials stand; told from the training threads, drawn from another one."""
+    """The states of trials, updated by the training threads and drawn by another one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -216,7 +216,7 @@ class TrialBoard:
             self._best: tuple[int, int] | None = None
 
     def on_event(self, event: Event) -> None:
-        """Note where a trial stands; other events are not the board's."""
+        """Record the state of a trial; ignore other events."""
         match event:
             case TrialProgress():
                 self._update(event)

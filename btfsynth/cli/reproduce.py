@@ -120,7 +120,7 @@ def reproduce_command(
 
 
 def _list(as_json: bool) -> None:
-    """Write what experiments there are."""
+    """Print the experiments."""
     if as_json:
         emit_json([{"name": each.name, "title": each.title} for each in EXPERIMENTS.values()])
         return
@@ -129,7 +129,7 @@ def _list(as_json: bool) -> None:
 
 
 def _draw(report: Report, directory: Path) -> tuple[list[str], str | None]:
-    """Draw what was run; return the names of the files, and why one is missing if it could not be drawn."""
+    """Draw the runs; return the names of the files, and the reason if one could not be drawn."""
     from btfsynth.reproduce.table import draw_curves, has_matplotlib
 
     if not has_matplotlib():

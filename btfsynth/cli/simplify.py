@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Search:
-    """What is looked for, by which passes and how long."""
+    """Goal, passes and limits of an optimisation."""
 
     passes: str | None
     objective: str | None
@@ -180,7 +180,7 @@ class _Limits:
 
 
 def _progress() -> Callable[[Event], str | None]:
-    """Return what words there are for an event; without a terminal only once a minute."""
+    """Return the words for an event; without a terminal only once a minute."""
     said = time.monotonic()
 
     def words(event: Event) -> str | None:
@@ -207,7 +207,7 @@ def _smallest(
     limits: _Limits,
     on_event: OnEvent,
 ) -> tuple[Netlist, ScriptResult]:
-    """Return the netlist of a file before passes, and what they made of it."""
+    """Return the netlist of a file before the passes, and the result of the passes."""
     from btfsynth.flow.simplify import lower, optimise
     from btfsynth.network.formats import is_network, read_network
 
@@ -227,7 +227,7 @@ def _smallest(
 def _read(
     file: Path, dataset: Dataset | None, wanted: Preserve | None, comb: bool
 ) -> tuple[Netlist, Reference]:
-    """Return a netlist, and what passes are to keep of it."""
+    """Return a netlist, and the reference that passes must keep."""
     from btfsynth.flow.simplify import netlist_reference
     from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS
 
@@ -254,7 +254,7 @@ def _is_sample_of(dataset: Dataset, netlist: Netlist) -> bool:
 
 @dataclass(frozen=True)
 class _Work:
-    """What is written and said of a result."""
+    """The files and messages of a result."""
 
     file: Path
     asked: Path
@@ -266,7 +266,7 @@ class _Work:
     made: InBasis | None = None
 
     def in_basis(self, limits: _Limits, as_json: bool) -> _Work:
-        """Find a netlist over another basis; what was given is a second start where it is the same function."""
+        """Find a netlist over another basis; the given netlist is a second start if equivalent."""
         from btfsynth.flow.simplify import to_basis
         from btfsynth.passes.gate_search import GateEffort
 
@@ -280,7 +280,7 @@ class _Work:
         return replace(self, made=made)
 
     def _cell_by_cell(self, netlist: Netlist, why: str = "") -> InBasis:
-        """Return it without a search, or what was given where that is better: a majority takes many cells."""
+        """Translate without a search, or return the given netlist if it is better."""
         from btfsynth.flow.simplify import cell_by_cell
 
         starts = (netlist, named(self.given, self.name))
@@ -288,7 +288,7 @@ class _Work:
         return min(made, key=lambda made: made.rank(self.goal))
 
     def best(self) -> Netlist:
-        """Return the proven netlist, or what was given where that is better."""
+        """Return the proven netlist, or the given one if it is better."""
         from btfsynth.netlist.views import statistics
 
         made = self.result.netlist
@@ -298,13 +298,13 @@ class _Work:
         return named(self.given if better else made, self.name)
 
     def over_basis(self, netlist: Netlist) -> AnyNetlist:
-        """Return a netlist in the cells that were asked for, one by one."""
+        """Translate a netlist to the requested cells, one by one."""
         from btfsynth.netlist.gates import of_netlist
 
         return netlist if self.basis is Basis.MAJ else of_netlist(netlist, self.basis)
 
     def _in_majorities(self, netlist: Netlist) -> Netlist:
-        """Return what is written as the netlist that lookup tables are counted of."""
+        """Return the written netlist in the form for counting lookup tables."""
         return netlist if self.made is None else self.made.gates.expanded()
 
     def write(self, netlist: AnyNetlist, path: Path) -> tuple[str, ...]:
@@ -323,7 +323,7 @@ class _Work:
         return path
 
     def unproven_words(self, path: Path | None) -> str:
-        """Say where the netlist is that could not be proven, empty if there is none."""
+        """Return words for the file of the unproven netlist, empty if there is none."""
         netlist = self.result.unproven
         if netlist is None:
             return ""
@@ -331,7 +331,7 @@ class _Work:
         return f"{cells} that could not be proven in time are in {path}"
 
     def interrupted(self, as_json: bool) -> InterruptedWorkError:
-        """Write what there is, and return what to say of it."""
+        """Write the best netlist so far, and return the message."""
         from btfsynth.passes.base import Ended
 
         result = self.result
@@ -359,7 +359,7 @@ class _Work:
         )
 
     def finish(self, dataset: Dataset | None, wanted: Preserve | None, as_json: bool) -> None:
-        """Write the netlist and say what was done; a `VerificationError` if something is not as asked."""
+        """Write the netlist and print the result; a `VerificationError` if a request is not met."""
         from btfsynth.flow.patterns import count_targets, fitted, targets_record
 
         netlist = self.best()

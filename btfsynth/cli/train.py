@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Files:
-    """What a training writes, None where it was not asked for."""
+    """Files that a training writes, None if not requested."""
 
     path: Path | None
     history: Path | None
@@ -79,7 +79,7 @@ class _Files:
         return self.path
 
     def named(self) -> Iterator[tuple[str, Path]]:
-        """Give every file that is to be written with its option."""
+        """Yield every file to write with its option."""
         for name, path in vars(self).items():
             if path is not None:
                 yield f"--{'output' if name == 'path' else name}", path
@@ -113,7 +113,7 @@ class _Files:
 
 @dataclass(frozen=True)
 class _Trials:
-    """How the trials run."""
+    """Execution of the trials."""
 
     checkpoint_interval: float
     resume: bool
@@ -122,7 +122,7 @@ class _Trials:
     scheduler: str | None
 
     def ranks(self, training: TrainOptions) -> Ranks | None:
-        """Join the other processes if asked to; refuse two ways of running at once."""
+        """Join the other processes if requested; refuse two ways of running at once."""
         parallel = training.jobs > 1 or training.threads > 1
         if self.scheduler is not None and (self.share or parallel):
             raise UsageError("--scheduler: takes neither --mpi nor --jobs nor --threads")
@@ -134,7 +134,7 @@ class _Trials:
         return ranks
 
     def require_checkpoint(self, checkpoint: Path | None, root: bool) -> None:
-        """Refuse to continue from nothing, and to write over what was not asked to be continued."""
+        """Refuse to resume without a checkpoint, and to overwrite one without `--resume`."""
         from btfsynth.training.checkpoint import is_begun
 
         if self.resume and checkpoint is None:
@@ -274,7 +274,7 @@ def _is_generated(dataset: Dataset) -> bool:
 
 
 def _save_extras(dataset: Dataset, run: TrainingRun, seed: int, files: _Files) -> list[str]:
-    """Write what was asked for besides the network; return what failed."""
+    """Write the requested files besides the network; return failures."""
     from btfsynth.dataset.dataset import InputKind
     from btfsynth.network.formats import write_generators
     from btfsynth.training.history import draw_history, format_history
@@ -309,7 +309,7 @@ def _save(network: TrainedNetwork, path: Path) -> None:
 
 
 def _title(dataset: Dataset, run: TrainingRun, seed: int) -> str:
-    """Say what a plot shows; long ones are cut."""
+    """Return the title of a plot; long titles are cut."""
     best, parameters = run.best, run.best.parameters
     widths = "-".join(str(width) for width in best.topology.widths or ("graph",))
     return (
@@ -481,7 +481,7 @@ def tune_command(
 
 
 def _recorded(data: DataOptions, dataset: Dataset, valid: Dataset | None) -> dict[str, Any]:
-    """Return what the settings were found for, as a run file has it: another command then needs no SOURCE."""
+    """Return the data of the settings for a run file, so that another command needs no SOURCE."""
     named = data.recorded()
     record: dict[str, Any] = {
         "source": named["source"] or dataset.source,
@@ -497,7 +497,7 @@ def _recorded(data: DataOptions, dataset: Dataset, valid: Dataset | None) -> dic
 
 
 def _report_settings(result: TuningResult, path: Path | None) -> None:
-    """Show what was found, and the file it is in if there is one."""
+    """Print the settings found, and their file if there is one."""
     widths = "-".join(str(width) for width in result.widths)
     show(
         "settings",

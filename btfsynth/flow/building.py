@@ -78,11 +78,12 @@ def build(
     on_event: OnEvent | None = None,
     valid: Dataset | None = None,
 ) -> BuildReport:
-    """Train, simplify, emit and check; put everything into a folder.
+    """Train, simplify, emit and check; write everything to a folder.
 
-    Nothing is learnt from `valid`: accuracy is measured and the hardware simulated on it. All files are made
-    and checked in a hidden folder inside the one named, then moved up together, so that it never holds half a
-    design. If training fails, is interrupted or a later step fails, the best network is kept in the folder.
+    `valid` is not used to fit weights: it selects the best network, and the hardware is simulated on it. All
+    files are made and checked in a hidden subfolder and then moved together, so that the folder never contains
+    half a design. If training fails or is interrupted, or a later step fails, the best network is kept in the
+    folder.
     """
     directory = as_path(directory)
     on_event = on_event or ignore
@@ -126,7 +127,7 @@ def build(
 
 
 def _failure(error: Exception, kept: str) -> BtfsynthError:
-    """Return an error of the system, such as a full disk, with what is kept."""
+    """Return a system error, such as a full disk, with the place of the kept network."""
     if isinstance(error, OSError):
         where = "" if error.filename is None else f"{error.filename}: "
         return OutputError(f"{where}{error.strerror or error}; {kept}")
@@ -189,7 +190,7 @@ def build_network(
 def _as_the_network(
     network: TrainedNetwork, dataset: Dataset, valid: Dataset | None, options: BuildOptions
 ) -> tuple[Dataset, Dataset | None]:
-    """Return tables in the bits that a network has learnt from; if it has no code, in those asked for."""
+    """Return tables coded as for the training of a network; if it has no code, as requested."""
     if network.code is None:
         dataset, (coded,) = in_bits(dataset, (valid,), options.code, options.missing)
         return dataset, coded
@@ -209,7 +210,7 @@ def _hardware(
 
 
 def _check_request(dataset: Dataset, options: BuildOptions, valid: Dataset | None) -> None:
-    """Refuse at once what is bound to fail."""
+    """Refuse invalid combinations before any work."""
     for part in (dataset,) if valid is None else (dataset, valid):
         _check_inputs(part, options.linear_code)
     if options.label:
@@ -318,7 +319,7 @@ class _Work:
     def _notices(
         self, netlist: Netlist, reports: Sequence[PassReport], passes: int
     ) -> tuple[str, ...]:
-        """Return what was done to the data, and where the passes had no time or did not reach the depth."""
+        """Return notices on the data, and on passes without time or without the requested depth."""
         done = sum(not report.cut_short for report in reports)
         depth, most = statistics(netlist).depth, self.options.max_depth
         found = list(self.hardware.parts["train"].bits.notices)
@@ -333,7 +334,7 @@ class _Work:
         return tuple(found)
 
     def _save_origin(self, staging: Path, module: str) -> None:
-        """Write the network that a design was made from, how it was trained, and its rounded weights."""
+        """Write the network of a design, its training record, and its rounded weights."""
         save_network(self.origin.network, staging / f"{module}.npz")
         if self.origin.run is not None:
             history = format_history(self.origin.run.best.history)
@@ -409,8 +410,8 @@ def emit_netlist(
 ) -> Manifest:
     """Write a netlist as hardware, with vectors from patterns or else from its own function.
 
-    `code` and `classes` say what its ports mean where patterns do not. The folder gets the netlist too, unless
-    its file of the same name holds that netlist already, with comments or in another order.
+    `code` and `classes` give the meaning of the ports if the patterns do not. The netlist is also written,
+    unless the folder's file of the same name already contains it, with comments or in another order.
     """
     directory = as_path(directory)
     netlist = plain_cells(netlist)

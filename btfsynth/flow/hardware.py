@@ -1,4 +1,4 @@
-"""The network that hardware computes: over bits, with integer weights where these were asked for."""
+"""The network of the hardware: over bits, with integer weights if requested."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class HardwareNetwork:
-    """A network on its way into hardware."""
+    """A network prepared for hardware."""
 
     given: TrainedNetwork  # as it was trained
     network: TrainedNetwork  # what the netlist keeps: over the bits of the hardware
@@ -68,7 +68,7 @@ class HardwareReport:
     sparsification: Sparsification | None = None  # how they were made few before that
 
     def labels_check(self) -> CheckResult:
-        """Return on how many of all patterns the port has the class that the trained network gives them."""
+        """Return the number of patterns on which the class port equals the class of the trained network."""
         patterns = sum(right.patterns for right in self.accuracy["trained"].values())
         same = sum(self.labels_as_trained.values())
         return CheckResult("labels", passed=same, failed=patterns - same)
@@ -104,9 +104,9 @@ def require_label(dataset: Dataset) -> None:
 
 
 def training_data(dataset: Dataset, code: InputCode | None) -> Dataset:
-    """Return the patterns that a network for hardware is trained on.
+    """Return the training patterns of a network for hardware.
 
-    The values that a binary code stands for, or the bits of a thermometer code.
+    These are the rounded values of a binary code, or the bits of a thermometer code.
     """
     if code is None:
         return dataset
@@ -165,7 +165,7 @@ def _in_bits(dataset: Dataset, code: InputCode | None) -> Dataset:
 
 
 def hardware_report(hardware: HardwareNetwork, netlist: Netlist) -> HardwareReport:
-    """Measure a network, what was made of it, and the netlist, with or without a port for the class."""
+    """Measure the trained network, the quantised one and the netlist, with or without a class port."""
     label = netlist.n_outputs > hardware.network.topology.n_outputs
     report: dict[str, dict[str, Accuracy]] = {"trained": {}, "quantised": {}, "netlist": {}}
     as_trained: dict[str, int] = {}
@@ -190,7 +190,7 @@ def hardware_report(hardware: HardwareNetwork, netlist: Netlist) -> HardwareRepo
 def _measure_netlist(
     netlist: Netlist, dataset: Dataset, label: bool
 ) -> tuple[Accuracy, NDArray[np.int64] | None]:
-    """Count what a netlist gets right of Boolean data; return the classes of its label too."""
+    """Count the correct targets of a netlist on Boolean data; also return the classes of its label."""
     found = evaluate(netlist, dataset.inputs)
     outputs, extra = found[:, : dataset.n_outputs], found[:, dataset.n_outputs :]
     right, care = outputs == dataset.targets, dataset.care_mask

@@ -43,12 +43,12 @@ from btfsynth.sim.base import CheckResult
 from btfsynth.verify.simulate import simulate_design
 
 _SHOWN_ROWS = 1024
-"""Rows that the hardware is simulated on, beside random vectors."""
+"""Number of rows, besides random vectors, for the simulation of the hardware."""
 
 
 @dataclass(frozen=True)
 class ImportOptions(Options, settings=IMPORT):
-    """How the netlist of a model is made smaller, and what hardware is made of it.
+    """Options for the optimisation and the hardware of an imported model.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class ImportOptions(Options, settings=IMPORT):
 
 @dataclass(frozen=True, eq=False)
 class ImportReport:
-    """A model that became hardware: what was compared and what it costs."""
+    """The result of an import: comparisons and cost."""
 
     model: ImportedModel
     netlist: Netlist
@@ -131,7 +131,7 @@ class ImportReport:
 
 
 def said(comparison: Comparison) -> str:
-    """Say what a comparison with the library found."""
+    """Return the result of a comparison with the library in words."""
     each = comparison
     text = f"{each.same} of {plural(each.rows, 'row')} of {each.what} with the library's labels"
     if each.near:
@@ -142,13 +142,13 @@ def said(comparison: Comparison) -> str:
 def compared(model: ImportedModel, X: Any = None) -> tuple[Comparison, ...]:
     """Compare a model with the library that made it, and its netlist with the integer model.
 
-    That is on all rows of `X` and at the borders of what the model tells apart; netlists of up to
-    `MAX_EXHAUSTIVE_INPUTS` input bits are compared on every vector, others on a sample.
+    The rows are those of `X` and rows at the thresholds of the model. Netlists of up to `MAX_EXHAUSTIVE_INPUTS`
+    input bits are compared on every vector, others on a sample.
 
     Raises
     ------
     VerificationError
-        If something differs by more than the rounding that is stated.
+        If a difference is larger than the stated rounding.
     """
     _require_same(model, X)
     found = [compare_rows(model, X)] if X is not None and model.library is not None else []
@@ -180,20 +180,20 @@ def import_model(
     X: Any = None,
     on_event: OnEvent | None = None,
 ) -> ImportReport:
-    """Compare a model with its library, make its netlist smaller and write the folder of a design.
+    """Compare a model with its library, optimise its netlist and write a design folder.
 
-    All files are made and checked in a hidden folder, then moved up together. What is not verified does not
-    replace a design that is.
+    All files are made and checked in a hidden folder, then moved together. An unverified design does not
+    replace a verified one.
 
     Parameters
     ----------
     X
-        Rows as the library takes them; the hardware is simulated on the first of them, too.
+        Rows in the library's form; the hardware is also simulated on the first of them.
 
     Raises
     ------
     VerificationError
-        If a row has another label than the library gives it; nothing is written then.
+        If the label of a row differs from the library's; nothing is then written.
     """
     directory, options = as_path(directory), options or ImportOptions()
     on_event = on_event or ignore
@@ -290,5 +290,5 @@ def _made_with(model: ImportedModel, passes: Sequence[PassReport]) -> Mapping[st
 
 
 def _hash(model: ImportedModel) -> str:
-    """Return what tells models apart: a hash of the netlist before the passes."""
+    """Return the identity of a model: a hash of the netlist before the passes."""
     return hashlib.sha256(format_netlist(model.netlist).encode()).hexdigest()

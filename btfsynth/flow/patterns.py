@@ -1,6 +1,6 @@
-"""The patterns of a flow: tables as bits, vectors that a design is simulated on, targets that are right.
+"""The patterns of a flow: coded tables, simulation vectors of a design, and counts of correct targets.
 
-A table is coded by what its training rows show, or as a design or a network has it.
+The code of a table is chosen from its training rows, or taken from a design or a network.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ def in_bits(
     missing: str | None = None,
     conflicts: Conflicts | None = None,
 ) -> tuple[Dataset, list[Dataset | None]]:
-    """Return training data and others in the bits of a code that is chosen from the training data.
+    """Return training data and other data in the bits of a code chosen from the training data.
 
-    What needs no code stays as it is: bits, and analog values with a linear code or without one. Rows of the
-    training data that the bits cannot tell apart are settled, by majority if no rule is given; the classes of
-    the others are numbered like those of the training data.
+    Bits, and analog values with a linear code or without one, stay unchanged. Training rows with equal bits and
+    different targets are settled, by majority if no rule is given; the classes of the other data are numbered
+    like those of the training data.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def _alike(
 
 
 def without_conflicts(dataset: Dataset, rule: Conflicts) -> Dataset:
-    """Settle what coded rows contradict."""
+    """Settle contradictions between coded rows."""
     where = dataset.source if dataset.code is None else f"{dataset.source} as {dataset.code.text}"
     error = find_contradiction(dataset, where)
     return dataset if error is None else settled(replace(dataset, contradiction=error), rule)
@@ -142,7 +142,7 @@ def all_in_bits(
 
 
 _ALL_VECTORS = 4096
-"""Up to this many input vectors, hardware made from a sample is checked on all of them."""
+"""Maximum number of input vectors for checking hardware of a sample on all of them."""
 _SAMPLE = 1024
 """Random vectors where there are more, ..."""
 _MIN_SAMPLE = 64
@@ -178,9 +178,9 @@ def hardware_vectors(
     seen: NDArray[np.uint8] | None = None,
     cells: int = 0,
 ) -> VectorTable:
-    """Return the vectors that the hardware is simulated on.
+    """Return the simulation vectors of the hardware.
 
-    These are the patterns if the targets are what is kept. Otherwise they are the network's own outputs: on
+    If the netlist keeps the targets, these are the patterns. Otherwise they have the network's outputs: on
     every input vector if there are few, else on the patterns, those of `seen` (``(vectors, inputs)`` uint8),
     corners and a fixed random sample, which is smaller for a netlist of many `cells`.
     """
@@ -223,7 +223,7 @@ def function_vectors(
 def corner_vectors(n_inputs: int, most: int) -> NDArray[np.uint8]:
     """Return all zeros, all ones, then a single 1 and a single 0 at every input.
 
-    Random vectors of many inputs never come near these; carry chains and wide gates show their faults there.
+    Random vectors of many inputs are never close to these, where carry chains and wide gates show their faults.
     Up to `most` vectors are returned, from evenly spread inputs if there are more.
     """
     places = np.linspace(0, n_inputs - 1, min(n_inputs, most // 2 - 1)).round().astype(np.intp)
@@ -234,12 +234,12 @@ def corner_vectors(n_inputs: int, most: int) -> NDArray[np.uint8]:
 
 
 _SETS = {"train": "train: ", "valid": "valid: ", "test": "test: "}
-"""Prefixes of the figures where there are several sets of patterns."""
+"""Prefixes of the figures for several sets of patterns."""
 
 
 @dataclass(frozen=True)
 class Targets:
-    """How many targets, and labels if the hardware names classes, are right on a set of patterns."""
+    """Numbers of correct targets, and of correct labels if there are classes, on a set of patterns."""
 
     right: int
     count: int  # targets that matter
@@ -268,7 +268,7 @@ class Targets:
 
 
 def count_targets(netlist: Netlist, dataset: Dataset, *, label: bool = False) -> Targets:
-    """Count the targets that a netlist gets right; a pattern as a whole is a label if that is what it names."""
+    """Count the correct targets of a netlist, and the correct labels if patterns have classes."""
     right = evaluate(netlist, dataset.inputs) == dataset.targets
     care = dataset.care_mask
     bits = int((right & care).sum()), int(care.sum())

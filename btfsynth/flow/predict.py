@@ -1,4 +1,4 @@
-"""What a design or a network says of rows that it has not seen, in the words of its data."""
+"""Predictions of a design or a network for new rows, with the names of its data."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Model:
 
     @property
     def label_port(self) -> Port | None:
-        """The port of the number of the class, after all others; None without."""
+        """The port of the class number, after all others; None if there is none."""
         if isinstance(self.core, TrainedNetwork):
             return None
         last = self.core.output_ports[-1]
@@ -54,7 +54,7 @@ class Model:
 
     @property
     def output_ports(self) -> tuple[Port, ...]:
-        """The outputs that data have; none if the only port is that of the number of the class."""
+        """The output ports of data; empty if the only port is the class number."""
         ports = self.core.output_ports
         if self.label_port is None or (len(ports) == 1 and not self.classes):
             return tuple(ports)
@@ -67,7 +67,7 @@ class Model:
         return evaluate(self.core, np.asarray(bits, dtype=np.uint8))
 
     def labels(self, answers: NDArray[Any]) -> list[Any]:
-        """Return the class of each row of answers: that of the port of the class if there is one."""
+        """Return the class of each row of outputs, by the class port if there is one."""
         width = total_width(self.output_ports)
         if self.label_port is not None and self.classes:
             places = numbers_of(answers[:, width:]).clip(0, len(self.classes) - 1)
@@ -99,7 +99,7 @@ def read_model(path: StrPath) -> Model:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a model says of patterns, and how much of it their targets say too."""
+    """Predictions of a model for patterns, and the number of correct ones."""
 
     names: tuple[str, ...]  # of the column of classes, or else of every output bit
     outputs: NDArray[np.uint8]  # (patterns, outputs) 0/1
@@ -136,7 +136,7 @@ def predict(model: Model, dataset: Dataset) -> Prediction:
 
 
 def load_rows(model: Model, source: str) -> Dataset:
-    """Read a task or a file for a model, whose names tell which columns of a table are inputs and targets."""
+    """Read a task or a file for a model, whose port names select the inputs and targets of a table."""
     if not (isinstance(source, str) and is_task_spec(source)) and os.path.lexists(source):
         file = read_source(as_path(source))
         chosen = format_of_source(file)

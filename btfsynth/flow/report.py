@@ -47,7 +47,7 @@ from btfsynth.training.trials import TrainingRun
 
 @dataclass(frozen=True)
 class RunInputs(Options, settings=INPUTS):
-    """How what a run reads was named, and hashes of it; what is None is not recorded, or as the data say.
+    """Names and hashes of the inputs of a run; None is not recorded, or follows from the data.
 
     Parameters
     ----------
@@ -69,17 +69,17 @@ class RunInputs(Options, settings=INPUTS):
 
 @dataclass(frozen=True)
 class BuildOptions(Options, settings=BUILD):
-    """What to build, and how.
+    """Options of a build.
 
     Parameters
     ----------
     training
-        How to train; not looked at where a network is given.
+        Options of the training; ignored if a network is given.
     (settings)
     hardware
         What hardware is made of the netlist.
     inputs
-        How what is read was named, for ``run.toml``.
+        Names of the inputs of the run, for ``run.toml``.
     command
         The command that asks for this, to be recorded; empty if there was none.
 
@@ -120,25 +120,25 @@ class BuildOptions(Options, settings=BUILD):
 
     @property
     def linear_code(self) -> InputCode | None:
-        """The code of analog inputs; that of a table has made bits of them before."""
+        """The code of analog inputs; tables are coded before."""
         return self.code if isinstance(self.code, InputCode) else None
 
     @property
     def goal(self) -> Goal:
-        """What the passes are for."""
+        """The goal of the passes."""
         return Goal(self.objective, self.max_depth or 0)
 
     @property
     def rule(self) -> str | int:
-        """The rule for weights: the one asked for, else ``auto`` with a code and ``exact`` without."""
+        """The rule for weights: by default ``auto`` with a code and ``exact`` without."""
         return self.weights or (EXACT if self.linear_code is None else AUTO)
 
 
 def recorded_name(name: StrPath) -> str:
     """Return the name of a file as a run file keeps it: never an absolute path.
 
-    A relative name stays relative to the current folder. So does an absolute one of a file in it; of any
-    other only the name without its folders is left: a record is not to tell where on a disk it was made.
+    A relative name stays relative to the current folder, and an absolute one of a file in this folder becomes
+    relative. Of any other only the file name is kept, because a record must not reveal where it was made.
     """
     path = os.path.normpath(os.fspath(name))
     if os.path.isabs(path):  # noqa: PTH117
@@ -185,7 +185,7 @@ def format_recipe(
     trial
         The trial that gave the network; None if the network was given.
     passes, preserve
-        What was chosen where the options left it open.
+        Values chosen by default.
     """
     inputs = replace(
         options.inputs,
@@ -207,7 +207,7 @@ def format_recipe(
 def _training(
     dataset: Dataset, options: BuildOptions, trial: int, graph: Mapping[str, Any]
 ) -> tuple[dict[str, Any], str]:
-    """Return what a training was told, and what there is to say of it.
+    """Return the settings and the result of a training.
 
     The numbers of jobs and threads are omitted: they do not change the result.
     """
@@ -277,9 +277,9 @@ class NetworkOrigin:
 class BuildReport:
     """The result of a build.
 
-    `hardware` is None where the network went into hardware as it was trained: Boolean inputs, exact weights,
-    no label and no patterns held out. `timing` is None where the design is combinational. `directory` is where
-    the files are: beside the folder asked for if the build failed and that one holds a verified design.
+    `hardware` is None if the network was used as trained: Boolean inputs, exact weights, no label and no
+    validation set. `timing` is None for a combinational design. `directory` is the folder of the files, which
+    is beside the requested one if the build failed and that one contains a verified design.
     """
 
     dataset: Dataset
@@ -303,7 +303,7 @@ class BuildReport:
 
     @property
     def targets(self) -> dict[str, Targets]:
-        """Targets that the hardware gets right, by set: ``train``, ``valid``."""
+        """Correct targets of the hardware by set: ``train``, ``valid``."""
         if self.hardware is None:
             return {"train": Targets.of(self.accuracy)}
         label = self.hardware.label
@@ -357,7 +357,7 @@ class BuildReport:
 
 
 def is_verified(checks: Mapping[str, CheckResult], wanted: Sequence[str]) -> bool:
-    """Tell whether every check that ran passed, all wanted ones ran, and one ran the hardware."""
+    """Return True if every check passed, all requested ones ran, and one ran the hardware."""
     if ALL_SIMULATORS in wanted:
         wanted = tuple(checks)
     ran = [name for name, check in checks.items() if check.skipped is None]
@@ -366,9 +366,9 @@ def is_verified(checks: Mapping[str, CheckResult], wanted: Sequence[str]) -> boo
 
 
 def publish_design(staging: Path, directory: Path, verified: bool) -> Path:
-    """Move a finished design to its folder, and return where it is.
+    """Move a finished design to its folder, and return the folder.
 
-    One that is not verified goes beside a folder whose design is, or whose design has no record.
+    An unverified design is written beside a folder with a verified design, or with a design without a record.
     """
     replaceable = not (directory / MANIFEST_FILE).is_file() or (
         record_or_empty(directory / "report.json").get("verified") is False

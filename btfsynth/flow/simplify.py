@@ -57,26 +57,26 @@ _NO_GOAL = Goal()
 _LOWERING = 5.0
 """Seconds to lower a network, however late it is."""
 _SECONDS_A_CELL = {"light": 1e-5, "fast": 5e-4, "size": 1e-2, "best": 1e-1}
-"""What scripts take for large netlists, roughly."""
+"""Approximate times of scripts for large netlists."""
 _MOST = {Effort.LOW: 2, Effort.NORMAL: 3, Effort.HIGH: 4}
-"""How many of these scripts an effort may choose from."""
+"""Number of these scripts that each effort allows."""
 _LONG = {Effort.LOW: 100.0, Effort.NORMAL: 300.0, Effort.HIGH: 3_000.0}
-"""Seconds that they may take by that where there is no limit."""
+"""Estimated seconds that each effort allows without a time limit."""
 _LOWERED = 49.0
 """The same for a lowered network: of more than a few thousand cells, passes gain little on one."""
 _WORTH_TABLES = 24
-"""Netlists of at least this many cells are rebuilt from their tables; walks suffice for smaller ones."""
+"""Minimum cells of netlists that are rebuilt from their tables; walks suffice for smaller ones."""
 
 _PROOF_MOST, _PROOF_MOST_CELL = 60.0, 1e-3
 """Seconds, and seconds a cell, of all proofs of a script without a time limit."""
 _PROOF_SHARE, _PROOF_BASE, _PROOF_CELL = 0.25, 0.5, 5e-4
-"""Part of a time limit kept for the proof: a share, at most this many seconds plus seconds per cell."""
+"""Time reserved for the proof: a share of the limit, at most these seconds plus seconds per cell."""
 
 
 def default_script(cells: int, effort: Effort = Effort.NORMAL, seconds: float | None = None) -> str:
     """Return the script of passes for a netlist of this many cells.
 
-    Of those of an effort, the one that gains most in the `seconds` there are; without a limit these follow from
+    Of the scripts of an effort, the most effective one that fits `seconds`; without a limit these follow from
     the effort.
     """
     most = _LONG[effort] if seconds is None else seconds
@@ -124,10 +124,10 @@ def simplify_network(
 ) -> tuple[Netlist, LoweringReport, tuple[PassReport, ...]]:
     """Lower a network and run passes over the netlist, every step checked.
 
-    Without patterns the network itself is kept; `preserve` None chooses by the patterns, `script` None by the
-    size (`lowered_script`). `label` adds a port with the number of the class, that of the largest sum ``W .
-    x``. `seen`, ``(vectors, inputs)`` uint8, are more vectors to check on. Work ends at `deadline`, a
-    `time.monotonic` value; passes for which there is no time have no report.
+    Without patterns the function of the network is kept; by default the patterns decide `preserve`, and the
+    size decides `script` (`lowered_script`). `label` adds a port with the number of the class with the largest
+    sum ``W . x``. `seen`, ``(vectors, inputs)`` uint8, are further vectors for the checks. Work ends at
+    `deadline`, a `time.monotonic` value; passes without time have no report.
     """
     if script is not None:
         parse_script(script)  # what is wrong with it is said before the work
@@ -149,10 +149,10 @@ def lower(
     deadline: float | None = None,
     by_neuron: bool = False,
 ) -> tuple[Netlist, LoweringReport, Reference]:
-    """Lower a network; return what passes are to keep as well (see `simplify_network`).
+    """Lower a network; also return the reference that passes must keep (see `simplify_network`).
 
-    With `by_neuron` each neuron is kept on every combination of its inputs, as on a sample of vectors: of many
-    inputs that is faster, and larger.
+    With `by_neuron` each neuron is kept on every combination of its inputs, which is faster for many inputs,
+    but gives a larger netlist.
     """
     if dataset is None:
         function = hardware_outputs(network, label)
@@ -179,12 +179,12 @@ def optimise(
     on_event: OnEvent | None = None,
     goal: Goal = _NO_GOAL,
 ) -> ScriptResult:
-    """Run passes over a netlist that is right on a reference; None keeps its function.
+    """Run passes over a netlist that is correct on a reference; None keeps its function.
 
-    In place of passes an effort, by which a script is chosen; without an objective the netlist of fewest cells
-    on the way is then what counts. Where the netlist is deeper than the goal allows, the last pass is one that
-    lowers the depth. Of the time to `deadline`, a `time.monotonic` value, a part is left for the proof where
-    one is needed.
+    Instead of passes, an effort may be given, by which a script is chosen; without an objective the netlist
+    with the fewest cells is then returned. If the netlist is deeper than the goal allows, a last pass lowers
+    the depth. A part of the time to `deadline`, a `time.monotonic` value, is reserved for a proof if one is
+    needed.
     """
     if reference is None:
         reference = function_reference(partial(evaluate, netlist), netlist.n_inputs)
@@ -241,11 +241,10 @@ def netlist_reference(
     preserve: Preserve | None,
     dont_care: Netlist | None = None,
 ) -> Reference:
-    """Return what passes are to keep of a netlist.
+    """Return the reference that passes over a netlist must keep.
 
-    That is its function, or with patterns what these ask for, unless `preserve` is the network. `dont_care` has
-    the same ports and is 1 where an output does not matter; it counts without patterns, up to
-    `MAX_EXHAUSTIVE_INPUTS`.
+    This is its function or, with patterns, their targets, unless `preserve` is the network. `dont_care` has the
+    same ports and is 1 for don't-cares; it is used without patterns, up to `MAX_EXHAUSTIVE_INPUTS`.
     """
     exhaustive = netlist.n_inputs <= MAX_EXHAUSTIVE_INPUTS
     if dataset is None and dont_care is not None and exhaustive:
@@ -264,7 +263,7 @@ def netlist_reference(
 
 
 def open_reference(netlist: Netlist, dont_care: Netlist) -> Reference:
-    """Return the function of a netlist on every input vector where it matters."""
+    """Return the function of a netlist on every input vector, with don't-cares."""
     inputs, vectors = exhaustive_words(netlist.n_inputs), 1 << netlist.n_inputs
     care = ~output_words(dont_care, inputs) & valid_words(vectors)
     targets = output_words(netlist, inputs)
@@ -285,7 +284,7 @@ def _prover(deadline: float | None) -> Prover:
 
 
 def proves_equal(a: Netlist, b: Netlist, deadline: float | None) -> bool | None:
-    """Tell whether two netlists are equal on every input vector; None if that is undecided at the deadline."""
+    """Return True if two netlists are equal on every input vector, None if undecided at the deadline."""
     left = seconds_left(deadline)
     if left == 0:
         return None
@@ -375,7 +374,7 @@ def _reseeded(step: Pass, seed: int) -> Pass:
 
 @dataclass(frozen=True)
 class InBasis:
-    """A netlist over the cells of a basis, and how it was proven equal to the one it was made of."""
+    """A netlist over the cells of a basis, and the proof of its equivalence to the original."""
 
     gates: GateNetlist
     proof: str
@@ -390,7 +389,7 @@ class InBasis:
         }
 
     def rank(self, goal: Goal) -> tuple[int, ...]:
-        """Return what orders netlists of a basis by a goal, the best first."""
+        """Return the sort key of netlists of a basis for a goal, the best first."""
         return goal.rank_of(self.gates.n_cells, self.gates.depth)
 
 
@@ -407,8 +406,8 @@ def to_basis(
 ) -> InBasis:
     """Return a netlist over the cells of a basis, proven equal to one of majorities.
 
-    `also` are other netlists to start from; those that differ from it where it may are of no use and are not
-    taken. If there is no time left for the proof, the result is the netlist cell by cell, which needs none.
+    `also` are other netlists to start from; those with other don't-care values are ignored. If there is no time
+    left for the proof, the result is the netlist translated cell by cell, which needs no proof.
     """
     effort = effort or GateEffort()
     gates = find_smallest([netlist, *also], basis, effort)

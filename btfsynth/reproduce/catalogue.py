@@ -1,9 +1,8 @@
 """The experiments of arXiv 2602.17493: data, networks, settings, and the figures that the authors published.
 
 Figures of the authors are those of the paper and of the documentation of their program
-(github.com/veitelser/boolearn). Our time step and metric rate are larger than theirs: this saves iterations.
-Where a function is to be fitted, training ends as soon as it is; where it is to generalise from a sample the
-gap has to close.
+(github.com/veitelser/boolearn). Our step size and metric rate are larger than theirs, which saves iterations.
+For fitting, training ends as soon as the function is exact; for generalisation, the gap must close.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from btfsynth.training.parameters import TrainParameters
 
 class Measure(str, Enum):
     EXACT = "exact"
-    """Training targets got right; the goal is all of them."""
+    """Correct training targets; the goal is all of them."""
     TEST_BITS = "test bits"
     """Share of the test targets got right."""
     TEST_LABELS = "test labels"
@@ -31,7 +30,7 @@ class Measure(str, Enum):
 
 @dataclass(frozen=True)
 class Published:
-    """What the method's authors report (arXiv 2602.17493 and the documentation of their program)."""
+    """Figures of the authors (arXiv 2602.17493 and the documentation of their program)."""
 
     result: str
     # Their settings, None if not published. Their runs end by the gap
@@ -48,7 +47,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Scale:
-    """How far a run of an experiment goes."""
+    """Limits of a run of an experiment."""
 
     seeds: int  # Random starts, each with a data set of its own where the data are random
     max_iterations: int

@@ -1,7 +1,7 @@
 """One run of an experiment or of its gradient baseline from one seed, and its record as JSON values.
 
 `run_training` and `run_baseline` depend on their arguments alone, so they can run in any process, on this
-machine or on others; what cannot be run is a `Failed`.
+machine or on others; a run that is not possible there is a `Failed`.
 
 The baseline is a ReLU network of the same widths, trained by AdamW on the same patterns. An optional penalty
 favours few and even weights, as the margin of the projections does: L1 of all weights, and the distance of
@@ -131,9 +131,9 @@ def recover(
 ) -> Recovery:
     """Compare a network with the circuit behind its data.
 
-    Its weights are first rounded, neuron by neuron, to the smallest integers that leave it as it is on the
-    training patterns, which settles weights near 0 or near a common size. The integer network is lowered to a
-    netlist that keeps it on every input, and this is compared output by output.
+    Its weights are first rounded, neuron by neuron, to the smallest integers that keep its values on the
+    training patterns, which settles weights near 0 or near a common size. The integer network is lowered to an
+    equivalent netlist, which is compared output by output.
     """
     rounded, _ = round_network(network, dataset, None, dataset.input_ports)
     share = None if test is None else measure(rounded, test).bit_share
@@ -368,7 +368,7 @@ def _baseline_record(experiment: Experiment, seed: int) -> Record:
 
 
 def value_of(experiment: Experiment, record: Record) -> float:
-    """Return what an experiment is judged by: a share, or a number of codes."""
+    """Return the figure of merit of an experiment: a share, or a number of codes."""
     if experiment.measure is Measure.TEST_BITS:
         fitted = record["sparse"] if experiment.fitted else None
         return float((fitted or record)["test"])
@@ -380,7 +380,7 @@ def value_of(experiment: Experiment, record: Record) -> float:
 
 
 def goal_reached(experiment: Experiment, record: Record) -> bool | None:
-    """Return whether a run reached what was published, or all there is; None without a figure."""
+    """Return whether a run reached the published figure, or the maximum; None without a figure."""
     if experiment.measure is Measure.EXACT:
         return bool(record["exact"])
     if experiment.measure is Measure.CODES:
@@ -390,7 +390,7 @@ def goal_reached(experiment: Experiment, record: Record) -> bool | None:
 
 
 def _curve(result: TrialResult) -> list[list[float | None]]:
-    """Return iterations, gap, and shares of training and test (of classes, where there are any)."""
+    """Return iterations, gap, and training and test accuracies (of classes if there are any)."""
     return [
         [
             point.iterations,

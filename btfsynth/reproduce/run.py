@@ -1,4 +1,4 @@
-"""All runs of the chosen experiments, some side by side, each kept on disk as soon as it is done.
+"""All runs of the chosen experiments, some in parallel, each saved as soon as it is done.
 
 A `Store` has one file per experiment. Names, types and ranges of its values are checked when it is read.
 """
@@ -221,7 +221,7 @@ class Store:
         make_folder(rows)
 
     def drop_empty(self) -> None:
-        """Remove folders that `make` has made and in which nothing has come to be."""
+        """Remove folders made by `make` that are still empty."""
         for folder in self._made:
             with contextlib.suppress(OSError):  # it is not empty
                 folder.rmdir()
@@ -297,7 +297,7 @@ def reproduce(
     on_event: OnEvent | None = None,
     executor: Callable[[int], Executor] = local_executor,
 ) -> Report:
-    """Run experiments and keep every run in the folder; what is there already is not run again."""
+    """Run experiments and keep every run in the folder; runs already there are not repeated."""
     directory = as_path(directory)
     run = _Run(experiments, directory, options, on_event or ignore, executor)
     return run.go()
@@ -305,7 +305,7 @@ def reproduce(
 
 @dataclass(frozen=True)
 class _Key:
-    """One run: the place of its row, the experiment's name, its seed, and what is trained."""
+    """One run: index of its row, name of the experiment, seed, and method."""
 
     row: int
     name: str
@@ -396,7 +396,7 @@ class _Run:
         return False
 
     def _tasks(self, keys: Iterable[_Key]) -> Iterator[Task]:
-        """Yield the runs that are still wanted when their turn comes."""
+        """Yield the runs that are still missing when their turn comes."""
         for key in keys:
             row, name = self.rows[key.row], f"{key.name}, seed {key.seed}"
             if row.skipped is not None or (key.baseline and self.no_torch):
@@ -440,7 +440,7 @@ class _Run:
             self._note(f"{row.experiment.name}: {why}")
 
     def _keep_note(self, event: Event) -> None:
-        """Take what the workers' loop tells."""
+        """Handle an event of the workers' loop."""
         if isinstance(event, Note):
             self._note(event.text)
 

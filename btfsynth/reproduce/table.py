@@ -79,7 +79,7 @@ def _baseline(row: Row, name: str) -> float | None:
 
 
 def _recovered(records: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return in how many runs the circuit was proven found, and how many outputs at best."""
+    """Return the number of runs whose circuit was proven, and the maximum number of proven outputs."""
     found = [record["recovery"] for record in records if record["recovery"] is not None]
     if not found:
         return None
@@ -99,7 +99,7 @@ def _recovered(records: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _fitted(records: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the share of the test that networks with refitted weights get right, and their weights."""
+    """Return the test accuracy of networks with refitted weights, and the number of their weights."""
     found = [record["sparse"] for record in records if record.get("sparse") is not None]
     if not found:
         return None
@@ -340,7 +340,7 @@ def has_matplotlib() -> bool:
 
 
 def draw_curves(row: Row, path: StrPath) -> None:
-    """Draw the runs of an experiment, at least one; what was published and the baselines as levels.
+    """Draw the runs of an experiment, with the published figures and baselines as levels.
 
     The same runs give the same bytes.
     """

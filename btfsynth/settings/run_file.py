@@ -52,12 +52,12 @@ _PLACE = re.compile(r"\s*\(at (?:line ([0-9]+), column [0-9]+|end of document)\)
 
 @dataclass(frozen=True, eq=False)
 class RunFile:
-    """What a run file says; every value has been checked by itself.
+    """The content of a run file; every value has been checked by itself.
 
     Parameters
     ----------
     values
-        As the program keeps them, by section and key (see `btfsynth.settings.table.SECTIONS`).
+        Converted values by section and key (see `btfsynth.settings.table.SECTIONS`).
     lines
         Line, from 1, of every section and key by its names.
     """
@@ -71,7 +71,7 @@ class RunFile:
         return self.values.get(section, {}).get(key)
 
     def of(self, options: type[Options]) -> dict[str, Any]:
-        """Return what is said of the settings of a class of options, by name."""
+        """Return the values for the settings of a class of options, by name."""
         return {
             setting.name: self.values[setting.section][setting.name]
             for setting in options.settings.values()
@@ -79,16 +79,16 @@ class RunFile:
         }
 
     def error(self, section: str, key: str, message: str) -> DataError:
-        """Return the error that says what is wrong with a value."""
+        """Return the error for a wrong value, with its place."""
         return _error(self.path, self.lines, (section, key), message)
 
     def find(self, section: str, key: str) -> str | None:
-        """Return the path of a file that a value names, a task as it is, None if it is not given.
+        """Return the path of a file value, a task unchanged, or None if it is not given.
 
         Raises
         ------
         DataError
-            If there is no such file in the folder of this one, nor in the current folder.
+            If the file is neither in the folder of this one nor in the current folder.
         """
         name, kind = self.get(section, key), SECTIONS[section][key].kind
         if name is None:
@@ -107,7 +107,7 @@ class RunFile:
 
 
 def is_file(section: str, key: str) -> bool:
-    """Tell whether a key names a file, which `RunFile.find` looks for."""
+    """Return True if a key names a file, to be found by `RunFile.find`."""
     return isinstance(SECTIONS[section][key].kind, (File, Source))
 
 
@@ -117,8 +117,8 @@ def read_run_file(path: StrPath) -> RunFile:
     Raises
     ------
     DataError
-        If it cannot be read, is no TOML, or holds a section, a key or a value that is not known; the line is
-        named.
+        If it cannot be read, is not TOML, or has an unknown section or key or an invalid value; the message has
+        the line.
     """
     path = as_path(path)
     text = _read(path)
@@ -192,7 +192,7 @@ def _home(key: str) -> str | None:
 
 
 def _require_section(path: Path, lines: Mapping[KeyPath, int], name: str, keys: Any) -> None:
-    """Refuse what is no known section."""
+    """Refuse unknown sections."""
     if name not in SECTIONS:
         home = _home(name)
         if home is not None and not isinstance(keys, dict):
@@ -217,7 +217,7 @@ def _unknown_key(path: Path, lines: Mapping[KeyPath, int], place: KeyPath) -> Da
 
 
 def _among(name: str, known: Iterable[str], form: str) -> str:
-    """Return what a name may have been meant to be, or all it could be."""
+    """Return a suggestion for an unknown name, or all known names."""
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f", got an unknown one; is {form.format(near[0])} meant?"
@@ -244,8 +244,7 @@ _NAME = re.compile(r""""(?:\\.|[^"\\])*"|'[^']*'|[^\s."']+""")
 def key_lines(text: str) -> dict[KeyPath, int]:
     """Return the line, from 1, on which each table and each key of a TOML text is first named.
 
-    Keys inside inline tables stand where the table does and have no entry of their own. The text has to be
-    TOML; of any other the lines mean nothing.
+    Keys inside inline tables are on the line of the table and have no entry. The text must be valid TOML.
     """
     lines: dict[KeyPath, int] = {}
     section: KeyPath = ()
@@ -292,9 +291,9 @@ def format_run_file(
     Parameters
     ----------
     values
-        By section and key; None is omitted, and so are empty sections.
+        By section and key; None and empty sections are omitted.
     comment
-        What stands above.
+        Comment at the top.
     notes
         A comment below the heading of a section; empty for none.
     """

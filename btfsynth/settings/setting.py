@@ -1,9 +1,9 @@
 """One setting, the kinds of values that settings have, and records whose fields a table of settings checks.
 
-A kind takes a value from Python, from a run file or, once `read` has made one of its text, from the command
-line, and returns it in the form in which the program keeps it. So all three accept the same and refuse the
-rest in the same words. What only a part of the machinery can tell, such as whether a script of passes is one,
-is asked of what ``module:attribute`` names, which is imported when there is something to check.
+A kind converts a value from Python, from a run file or, after `read`, from the command line to the form used by
+the program. All three therefore accept the same values and refuse others with the same message. Checks that
+need other modules, such as that of a script of passes, are named as ``module:attribute``, which is imported
+when there is something to check.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _AUTO = re.compile(r"auto(?::0*([1-9][0-9]{0,5}))?")
 
 
 class Kind:
-    """One sort of value; `expected` says in words what it is."""
+    """A kind of value; `expected` describes it in words."""
 
     expected = ""
     metavar = "TEXT"
@@ -40,16 +40,16 @@ class Kind:
     """True if an option is repeated and the value is a tuple."""
 
     def read(self, text: str) -> Any:
-        """Return the value that a text of the command line stands for, the text if there is none."""
+        """Convert a text of the command line to a value, or return the text if it is invalid."""
         return int(text) if _DIGITS.fullmatch(text) else text
 
     def take(self, value: Any) -> Any:
-        """Return a value as the program keeps it.
+        """Return a value in the form used by the program.
 
         Raises
         ------
         UsageError
-            If it is refused: what was expected and what came, without the name of the setting.
+            If it is invalid; the message does not name the setting.
         """
         raise NotImplementedError
 
@@ -80,7 +80,7 @@ class Whole(Kind):
 
 
 class Real(Kind):
-    """A finite number for which `holds` is true."""
+    """A finite number that satisfies `holds`."""
 
     def __init__(self, expected: str, holds: Callable[[float], bool], metavar: str = "X") -> None:
         self.expected, self._holds, self.metavar = expected, holds, metavar
@@ -140,7 +140,7 @@ class Choice(Kind):
 
 
 class Weights(Choice):
-    """A rule for weights in hardware, or how many bits they have."""
+    """A rule for weights in hardware, or their number of bits."""
 
     def __init__(self, rules: Sequence[str], most: int) -> None:
         super().__init__(rules, words=f"{{}} or a number of bits from 2 to {most}")
@@ -153,7 +153,7 @@ class Weights(Choice):
 
 
 class Stages(Whole):
-    """Register stages: how many, or ``auto:DEPTH`` for as many as leave at most DEPTH cells in a row."""
+    """Number of register stages, or ``auto:DEPTH`` for a logic depth of at most DEPTH per stage."""
 
     metavar = "N|auto|auto:DEPTH"
     names = ("auto", "auto:4")
@@ -174,7 +174,7 @@ class Text(Kind):
     Parameters
     ----------
     check
-        What ``module:attribute`` returns or raises of a text; `keep` takes what it returns as the value.
+        ``module:attribute`` of a function that checks a text; `keep` uses its result as the value.
     pattern
         Regular expression of the whole text.
     """
@@ -276,7 +276,7 @@ class Widths(Kind):
 
 
 class Columns(Kind):
-    """Which columns of a table are outputs: how many of the last, or their names."""
+    """Output columns of a table: the number of last columns, or names."""
 
     expected = "a number of columns or a list of their names"
     metavar = "N|NAMES"
@@ -295,7 +295,7 @@ class Columns(Kind):
 
 
 def whole(value: Any) -> int | None:
-    """Return a whole number of any type as Python's own, None if it is none."""
+    """Return a whole number of any type as a Python int, None for other values."""
     try:
         return None if isinstance(value, bool) else operator.index(value)
     except TypeError:
@@ -308,26 +308,26 @@ def _is_text(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting, described once; option, run-file key, check and documentation derive from this.
+    """A setting, described once; option, run-file key, check and documentation derive from it.
 
     Parameters
     ----------
     help
-        One line: what it does, and its unit.
+        One line: what the setting does, and its unit.
     default
-        None where something else decides, which `otherwise` says in words.
+        None if the value is decided elsewhere, which `otherwise` describes in words.
     optional
-        Whether None is a value too; it always is where it is the default.
+        Whether None is a valid value; it always is if it is the default.
     section
         Section of the run file; empty if the file does not have it.
     option
-        The option where it is not called like the setting.
+        The option, if its name differs from that of the setting.
     heading
-        Under what the help of a command lists it.
+        Heading in the help of a command.
     formerly
-        The name that it had in earlier versions, which is refused with the new one.
+        Name in earlier versions, which is refused with the new name in the message.
     more
-        What the documentation adds.
+        Further text for the documentation.
     """
 
     name: str
@@ -343,7 +343,7 @@ class Setting:
     more: str = ""
 
     def but(self, **changes: Any) -> Setting:
-        """Return the setting as it is somewhere else."""
+        """Return the setting with changes for another place."""
         return replace(self, **changes)
 
     @property
@@ -362,7 +362,7 @@ class Setting:
         return f"{value:g}" if isinstance(value, float) else f"{value}"
 
     def take(self, value: Any) -> Any:
-        """Return a value as the program keeps it.
+        """Return a value in the form used by the program.
 
         Raises
         ------
@@ -378,7 +378,7 @@ class Setting:
 
     @property
     def line(self) -> str:
-        """The line of help, with the names of what is known."""
+        """The line of help, with the list of known names."""
         return self.help.replace("{names}", ", ".join(self.kind.names))
 
     def described(self) -> str:
@@ -418,7 +418,7 @@ class Options:
             object.__setattr__(self, setting.name, setting.take(getattr(self, setting.name)))
 
     def _fill(self, name: str, value: Any) -> None:
-        """Give a field that is None the value that follows from others."""
+        """Set a field that is None to the value that follows from other fields."""
         if getattr(self, name) is None:
             object.__setattr__(self, name, value)
 

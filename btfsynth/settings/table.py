@@ -1,9 +1,9 @@
 """Every setting of the program, described once.
 
-From here come the fields' checks and defaults in the classes of options, the options of the command line, the
-keys of the run file and the tables of the documentation. A name that is used in several places is one setting;
-where its default or its limits differ, the place says so with `Setting.but`. This file imports nothing that
-computes, so that the help of a command is there at once.
+The checks and defaults of the classes of options, the options of the command line, the keys of the run file and
+the tables of the documentation all derive from this file. A name used in several places is one setting; a place
+with another default or range uses `Setting.but`. This file imports nothing that computes, so that the help of a
+command appears at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from btfsynth.settings.setting import (
 
 
 class StopRule(str, Enum):
-    """What ends a trial before its iterations are used up.
+    """The rule that ends a trial before its last iteration.
 
     It does not decide which network a trial returns, with one exception: a trial that stops because every
     target is right returns its last network (see `btfsynth.training.trainer.train_trial`).
@@ -50,13 +50,13 @@ class Preserve(str, Enum):
     """The two meanings of "the same function"."""
 
     NETWORK = "network"
-    """Equal to the trained network, or to the netlist it came as, on every input vector."""
+    """Equal to the trained network, or to the given netlist, on every input vector."""
     CARE = "care"
-    """Equal to the targets wherever a pattern says that they matter."""
+    """Equal to the targets, except don't-cares."""
 
 
 class Conflicts(str, Enum):
-    """What to do with patterns that have equal inputs but different targets."""
+    """Treatment of patterns with equal inputs but different targets."""
 
     ERROR = "error"
     """They are refused."""
@@ -96,7 +96,7 @@ class Metric(str, Enum):
 
 
 class Basis(str, Enum):
-    """The cells that a circuit is made of; complements are free in all of them."""
+    """The cells of a circuit; complements are free in all of them."""
 
     MAJ = "maj"
     """Majorities of three, AND and OR among them."""
@@ -126,7 +126,7 @@ class Effort(str, Enum):
 
 
 class Share(str, Enum):
-    """What the outputs of a function have in common."""
+    """Known symmetry of the outputs of a function."""
 
     NONE = "none"
     CYCLIC = "cyclic"

@@ -1,12 +1,11 @@
 # amaranth: UnusedElaboratable=no
 """Simulate an Amaranth module of a design folder, or its stream wrapper, and print the result as JSON.
 
-Run as ``python -m btfsynth.sim.amaranth_worker FOLDER ROLE``. What the module prints goes to standard error, so
-that standard output holds nothing but the result.
+Run as ``python -m btfsynth.sim.amaranth_worker FOLDER ROLE``. Output of the module goes to standard error, so
+that standard output contains only the result.
 
-A stream loses nothing, doubles nothing and keeps the handshake. The rules are those of Amaranth RFC 61: an item
-that is valid stays and does not change until it is taken, and whether it is valid does not depend, in the same
-clock, on whether it will be taken.
+A stream must not lose or duplicate items, and must keep the handshake of Amaranth RFC 61: a valid item stays
+unchanged until it is taken, and its validity does not depend, in the same clock, on whether it is taken.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _ITEMS = 256
 _OFFERED = 0.7
 _TAKEN = 0.5
 _PATIENCE = 20
-"""Clocks an item may take on average before the stream counts as stuck."""
+"""Maximum average clocks per item before the stream counts as stuck."""
 _ENABLED = 0.75
 """How often the enable is high."""
 
@@ -248,10 +247,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def print_answer(work: Callable[[dict[str, Any]], None], answer: dict[str, Any]) -> int:
-    """Print as JSON what work on code of others puts into the answer, with why it failed under ``error``.
+    """Print the answer of work on foreign code as JSON, with the reason of a failure under ``error``.
 
-    What that code prints goes to standard error, so that standard output holds nothing but the answer.
-    Returns 0, the exit code in any case.
+    Output of that code goes to standard error, so that standard output contains only the answer. Always returns
+    0, the exit code.
     """
     answer = {"error": None, **answer}
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():

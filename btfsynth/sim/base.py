@@ -1,4 +1,4 @@
-"""What a simulator is, what it is given and what it returns."""
+"""The interface of simulators: design, result and availability."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _lists_all(vectors: VectorTable) -> bool:
 class Mismatch:
     """A vector, by its number in the vector file from 0, for which the hardware is wrong.
 
-    Values are by port, like ``a=2'b10 b=2'b01``; a bit of `expected` that does not matter is ``-``.
+    Values are by port, like ``a=2'b10 b=2'b01``; a don't-care bit of `expected` is ``-``.
     """
 
     vector: int

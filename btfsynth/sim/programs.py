@@ -52,7 +52,7 @@ def find_programs(
 def read_verdict(
     completed: Completed, count: int, without: str
 ) -> tuple[int, tuple[int, str] | None]:
-    """Return how many of the vectors failed, and number and outputs of the first; an error if not told.
+    """Return the number of failed vectors, and number and outputs of the first; an error without a verdict.
 
     Only a clean exit together with a PASS line of the right length passes.
     """
@@ -66,7 +66,7 @@ def read_verdict(
 
 
 class _Program(ABC):
-    """A simulator that builds and runs a testbench, made of the files of some roles."""
+    """A simulator that builds and runs a testbench from the files of some roles."""
 
     name: ClassVar[str]
     roles: ClassVar[tuple[str, ...]] = ("verilog", "testbench")
@@ -170,7 +170,7 @@ _RUN = (
 
 @cache
 def _has_shared_python() -> bool:
-    """Return whether cocotb finds the library that it loads into the simulator; Debian's Python has none."""
+    """Return whether cocotb finds the Python library that it loads into the simulator (not in Debian)."""
     try:
         from find_libpython import find_libpython
     except ImportError:  # a cocotb that does without

@@ -1,7 +1,7 @@
-"""The table of simulators, and which of them run on a design by default and for how long.
+"""The table of simulators, their defaults for a design, and their time-outs.
 
-Interpreting simulators follow every change through the netlist: about ``cells * depth`` steps per vector, and
-Amaranth's own as many for every input port, as it settles after each. Compiled ones do not.
+Interpreting simulators propagate every change through the netlist, in about ``cells * depth`` steps per vector;
+Amaranth's simulator needs as many for every input port, because it settles after each. Compiled ones do not.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def get_simulator(name: str) -> Simulator:
 
 
 def simulators_for(manifest: Manifest) -> tuple[str, ...]:
-    """Return the names of all simulators, without those for what the design does not have."""
+    """Return the names of all simulators that fit the design."""
     return tuple(n for n in SIMULATORS if n != "amaranth_stream" or n in manifest.files)
 
 
 def chosen_simulators(names: Sequence[str] | None, manifest: Manifest) -> tuple[str, ...]:
     """Return the names of the simulators to run on a design, each once.
 
-    None and `ALL_SIMULATORS` stand for all that fit the design.
+    None and `ALL_SIMULATORS` mean all that fit the design.
     """
     if names is None:
         return simulators_for(manifest)
@@ -67,7 +67,7 @@ _COMPILED_CELLS = 50_000
 
 
 def too_long(name: str, design: Design) -> str | None:
-    """Return why a simulator is omitted by default, None if it is not."""
+    """Return the reason why a simulator is omitted by default, None if it is not."""
     if _effort(name, design) <= 1:
         return None
     cells, depth = _size(design)
@@ -80,7 +80,7 @@ def too_long(name: str, design: Design) -> str | None:
 def time_allowed(name: str, design: Design) -> float:
     """Return the default time-out of a command of a simulator in seconds.
 
-    `DEFAULT_TIMEOUT`, multiplied by how much larger the design is than what takes a few minutes.
+    `DEFAULT_TIMEOUT`, scaled for designs that take longer than a few minutes.
     """
     cells, _ = _size(design)
     return float(round(DEFAULT_TIMEOUT * max(1.0, _effort(name, design), cells / _COMPILED_CELLS)))

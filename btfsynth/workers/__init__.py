@@ -1,4 +1,4 @@
-"""Where work is run: worker processes of this machine, or a cluster of others.
+"""Execution of work: worker processes of this machine, or a cluster.
 
-Nothing here imports what computes: a worker sets its number of threads before anything else is loaded.
+Nothing here imports modules that compute, because a worker sets its number of threads before loading them.
 """

@@ -1,7 +1,7 @@
-"""Work on a Dask cluster: other processes, of this machine or of others, that come and go.
+"""Work on a Dask cluster: processes on this or other machines, which may join and leave.
 
-A task goes to the scheduler as the name of a function of this package and its arguments; data sets go there
-once and are handed on from worker to worker. The scheduler runs again what a lost worker was at.
+A task is sent to the scheduler as the name of a function of this package and its arguments; data sets are sent
+once and passed on from worker to worker. The scheduler runs the tasks of a lost worker again.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from btfsynth.workers.executor import Common, Finished, answer, running_task, va
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:[0-9]+")
 _LOCAL = re.compile(r"local:([0-9]{1,3})")
 _PATIENCE = 15.0
-"""Seconds a scheduler has to answer."""
+"""Seconds to wait for an answer of the scheduler."""
 _WORKER_PATIENCE = 120.0
-"""Seconds until the first worker has to be there: a batch system may take its time."""
+"""Seconds to wait for the first worker, which a batch system may start late."""
 _GLANCE = 1.0
 """Seconds between two looks at which workers there are."""
 _REPORTS = 1.0
@@ -54,8 +54,8 @@ def require_scheduler(text: str) -> str:
 def connect(scheduler: str) -> Cluster:
     """Join a scheduler, or start one here with workers of its own.
 
-    TLS and all else about the connection is as Dask is configured (``distributed.comm.tls`` and so on). It is
-    a `ToolError` if the scheduler does not answer, no worker comes, or one has other versions.
+    The connection, including TLS, uses the configuration of Dask (``distributed.comm.tls`` and so on). Raises a
+    `ToolError` if the scheduler does not answer, no worker joins, or one has other versions.
     """
     require_scheduler(scheduler)
     try:
@@ -101,7 +101,7 @@ class _Sent(NamedTuple):
 class Cluster:
     """A cluster as one executor; as many tasks run as its workers have threads.
 
-    `own` is the cluster that was started for this, None for one that was there.
+    `own` is a cluster started here, None for an existing one.
     """
 
     def __init__(self, client: Any, name: str, own: Any = None) -> None:
@@ -180,7 +180,7 @@ class Cluster:
         return [self._settle(future) for future in list(self._tasks) if future.done()]
 
     def clear(self) -> None:
-        """Take back all tasks; what runs is not stopped, but its result is dropped."""
+        """Cancel all tasks; running ones are not stopped, but their results are dropped."""
         if self._tasks and self._client.status == "running":
             self._client.cancel(list(self._tasks), force=True)
         self._tasks.clear()
@@ -197,7 +197,7 @@ class Cluster:
             self._own.close(timeout=_PATIENCE)
 
     def _shared(self, argument: Any) -> Any:
-        """Return a data set as something that is on the cluster already; all else as it is."""
+        """Return a data set as a reference to the cluster's copy; other arguments unchanged."""
         if not (isinstance(argument, Common) or hasattr(argument, "content_hash")):
             return argument
         if argument not in self._data:

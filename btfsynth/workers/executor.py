@@ -1,4 +1,4 @@
-"""What work is run on: functions that are sent by name, in processes that may die.
+"""Executors: they run functions, sent by name, in processes that may die.
 
 An `Executor` runs tasks; `completed` feeds it and yields their results; a task tells its state with `report`.
 Those of this machine are this process (`Inline`), its `Threads`, and worker processes (`WorkerPool`).
@@ -28,21 +28,21 @@ from btfsynth.errors import BtfsynthError, UsageError
 from btfsynth.events import Note, OnEvent, ignore
 
 NAP = 0.2
-"""Seconds between two looks at what runs, so that Ctrl-C is seen at once."""
+"""Seconds between two checks of running tasks, so that Ctrl-C takes effect at once."""
 
 Answer = tuple[str, Any]
-"""``value`` or the name of an error, and what goes with it."""
+"""``value`` or the name of an error, and its content."""
 
 
 class Common:
-    """Base of what many tasks have as an argument and do not change: a cluster is sent it once."""
+    """Base of constant arguments shared by many tasks, which are sent to a cluster once."""
 
 
 @dataclass(frozen=True)
 class Task:
     """A function that is sent by its name, and its arguments.
 
-    ``arguments`` may also be a function that returns them; it is called whenever the task is handed out.
+    ``arguments`` may also be a function that returns them, called whenever the task is started.
     """
 
     key: Hashable
@@ -53,7 +53,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Finished:
-    """A task that has ended; there is no value if its worker died of it."""
+    """A finished task; it has no value if its worker died."""
 
     key: Hashable
     value: Any = None
@@ -61,10 +61,10 @@ class Finished:
 
 
 class Executor(Protocol):
-    """What runs tasks."""
+    """Runs tasks."""
 
     on_report: Callable[[Hashable, Any], None]
-    """Called while tasks are waited for, with a key and what its task reported."""
+    """Called while waiting, with the key of a task and its report."""
 
     @property
     def idle(self) -> int:
@@ -72,16 +72,16 @@ class Executor(Protocol):
 
     @property
     def running(self) -> int:
-        """Tasks submitted and not yet handed back."""
+        """Tasks submitted and not yet returned."""
 
     def submit(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
         """Start a task; one must be idle."""
 
     def wait(self, timeout: float) -> list[Finished]:
-        """Return the tasks that have ended, at most `timeout` seconds from now; raise what a task raised."""
+        """Return the finished tasks, after at most `timeout` seconds; raise the exception of a task."""
 
     def clear(self) -> None:
-        """Take back all tasks: none of them is handed back any more. The executor can be used again."""
+        """Cancel all tasks; none of them is returned any more. The executor can be used again."""
 
     def close(self) -> None:
         """End everything at once, running tasks too."""
@@ -96,13 +96,13 @@ def completed(
     in_order: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Finished]:
-    """Run tasks where there is room and yield each when it has ended.
+    """Run tasks as capacity permits and yield each when it has finished.
 
-    `tasks` is asked for the next one when there is room for it: an iterator, or a function that returns None
-    while there is nothing to do beside what runs. A task whose worker dies gives a `Note` and is run again,
-    `attempts` times in all; then it is yielded as died. `in_order` yields results as the tasks were handed
-    out, not as they come. `stop` is asked between two waits. When the caller, `stop` or an error ends the
-    loop, what still runs is taken back; the executor stays open.
+    `tasks` gives the next task when there is capacity: an iterator, or a function that returns None while it
+    must wait for running tasks. A task whose worker dies causes a `Note` and is run again, `attempts` times in
+    all; then it is yielded as died. `in_order` yields results in the order of the tasks. `stop` is called
+    between two waits. When the caller, `stop` or an error ends the loop, running tasks are cancelled; the
+    executor stays open.
     """
     waiting = None if callable(tasks) else iter(tasks)
     running: dict[Hashable, Task] = {}
@@ -179,7 +179,7 @@ class Inline:
 
 
 class Threads:
-    """An executor of this process: tasks share its memory, and should release the lock of the interpreter."""
+    """An executor of threads: tasks share memory, and should release the interpreter lock."""
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
@@ -207,7 +207,7 @@ class Threads:
         self._tasks.clear()
 
     def close(self) -> None:
-        """Wait for what runs."""
+        """Wait for running tasks."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -225,13 +225,13 @@ def report(value: Any) -> None:
 
 
 def place() -> str:
-    """Return what to put before a complaint about the machine: the worker on a cluster, else nothing."""
+    """Return the prefix of messages about a machine: the worker on a cluster, else nothing."""
     return _place.get()
 
 
 @contextmanager
 def running_task(listener: Callable[[Any], None], where: str = "") -> Iterator[None]:
-    """Run the body as a task: what it reports goes to the listener."""
+    """Run the body as a task whose reports go to the listener."""
     heard, was = _listener.set(listener), _place.set(where)
     try:
         yield
@@ -253,7 +253,7 @@ def answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
 
 
 def value_of(given: Answer) -> Any:
-    """Return what a task returned, or raise what it raised in its worker."""
+    """Return the value of a task, or raise its exception from the worker."""
     kind, content = given
     if kind == "value":
         return content
@@ -277,9 +277,9 @@ _THREAD_VARIABLES = (
     "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 )  # fmt: skip
 _REPORT = "report"
-"""Comes before what a task reports, where an answer has its kind."""
+"""Marks a report of a task, in the place of the kind of an answer."""
 _PATIENCE = 2.0
-"""Seconds a worker has to end before it is killed."""
+"""Seconds to wait for the end of a worker before it is killed."""
 
 
 @dataclass
@@ -388,7 +388,7 @@ def refuse_in_workers() -> None:
     Raises
     ------
     UsageError
-        In such a worker: else it would start workers of its own.
+        In such a worker, which would otherwise start workers of its own.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise UsageError(
@@ -411,7 +411,7 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _serve(connection: Connection) -> None:
-    """Run what comes through the pipe until its other end is closed."""
+    """Run tasks from the pipe until its other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in _THREAD_VARIABLES:
         os.environ[name] = "1"
@@ -426,12 +426,12 @@ def _serve(connection: Connection) -> None:
 
 
 def processors() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors available to this process."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def local_executor(jobs: int) -> Executor:
-    """Return what runs `jobs` tasks side by side: this process alone for one, else as many others."""
+    """Return an executor for `jobs` parallel tasks: this process for one, else worker processes."""
     return Inline() if jobs == 1 else WorkerPool(jobs)
