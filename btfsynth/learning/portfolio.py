@@ -34,6 +34,7 @@ from btfsynth.learning.candidates import Candidate, measured, ordered, rank, wit
 from btfsynth.learning.closed_forms import PolynomialLearner, SupportLearner, SymmetricLearner
 from btfsynth.learning.front import GradientLearner, boosted_front, lower_stage
 from btfsynth.learning.networks import NetworkLearner
+from btfsynth.learning.rules import RulesLearner
 from btfsynth.learning.trees import FringeLearner, TreeLearner
 from btfsynth.lower.class_sums import constant_bits
 from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
@@ -63,6 +64,7 @@ _QUICK: tuple[type[Learner], ...] = (
     SupportLearner,
     TreeLearner,
     FringeLearner,
+    RulesLearner,
     GradientLearner,
     BoostingLearner,
 )

@@ -146,6 +146,7 @@ LEARNERS = (
     "support",
     "tree",
     "fringe",
+    "rules",
     "gradient",
     "boosting",
     "btf",
