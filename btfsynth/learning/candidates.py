@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,6 +175,8 @@ def rank(candidates: list[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda each: (-each.valid_right, each.ands, each.netlist.n_cells))
 
 
+_ENOUGH_SMALLER = 4
+"""How many times smaller a circuit has to be that may lack all of the tolerance."""
 _ROWS_PER_CELL = 4
 """Minimum samples per cell, all correct, for a circuit to be more than a memory of the samples."""
 
@@ -184,6 +187,8 @@ def ordered(candidates: list[Candidate], problem: Problem | ClassProblem) -> lis
     A circuit that is correct on all samples and far smaller than these wins, because that is no chance.
     Otherwise the winner is the smallest circuit that is less than `tolerance` standard errors of the difference
     worse than a choice by accuracy (Breiman et al., Classification and Regression Trees, 1984).
+    That tolerance is for a quarter of the AND nodes of the most accurate circuit or less, half of it for half
+    of them.
     """
     ranked = rank(candidates)
     rows = problem.train.count, problem.valid.count
@@ -199,9 +204,16 @@ def ordered(candidates: list[Candidate], problem: Problem | ClassProblem) -> lis
         return [exact[0], *(other for other in ranked if other is not exact[0])]
     chosen = _cross_fitted(ranked)
     for each in sorted(ranked, key=lambda each: (each.ands, each.netlist.n_cells)):
-        if each is ranked[0] or not is_worse(each.valid_hits, chosen, problem.tolerance):
+        errors = problem.tolerance * _saved(each, ranked[0])
+        if each is ranked[0] or not is_worse(each.valid_hits, chosen, errors):
             return [each, *(other for other in ranked if other is not each)]
     raise AssertionError("the best is among the candidates")
+
+
+def _saved(candidate: Candidate, best: Candidate) -> float:
+    """Return what a smaller circuit saves, 0 for nothing to 1 for three quarters of the nodes or more."""
+    ratio = max(1, best.ands) / max(1, candidate.ands)
+    return max(0.0, min(1.0, log(ratio, _ENOUGH_SMALLER)))
 
 
 _EVERY_OTHER = np.uint64(0x5555555555555555)
