@@ -114,6 +114,7 @@ class LearnSettings(TypedDict, total=False):
     max_cells: int
     max_ands: int
     max_luts: int
+    count_luts: str
     tolerance: float
     conflicts: str
     code: str

@@ -148,6 +148,9 @@ def _show(report: LearnReport, directory: Path, said: Sequence[str]) -> None:
         console.print(_front(report, names[0]))
     console.print()
     show("netlist", f"{netlist_summary(report.cost)}; {report.ands} AND nodes", style="green")
+    if report.luts is not None:
+        by = report.options.count_luts.value
+        show("LUT6", f"{report.luts} of at most {report.options.max_luts}, by {by}")
     for name, score in report.scores.items():
         what = "patterns" if report.n_classes is None else "labels"
         bits = _with_interval(score.bits, score.bits_interval)

@@ -50,6 +50,7 @@ from btfsynth.flow.report import (
     publish_design,
 )
 from btfsynth.flow.simplify import lowered_script, simplify_network
+from btfsynth.fpga.lut_mapper import map_luts
 from btfsynth.hdl.design import HardwareOptions, Origin, write_design
 from btfsynth.hdl.manifest import MANIFEST_FILE, Manifest
 from btfsynth.hdl.vectors import VectorTable
@@ -69,6 +70,9 @@ from btfsynth.training.history import format_history
 from btfsynth.training.session import plan_for, train
 from btfsynth.training.trials import TrainingRun
 from btfsynth.verify.simulate import simulate_design
+
+_SIX = 6
+"""Inputs of the lookup tables that are limited."""
 
 
 def build(
@@ -331,6 +335,14 @@ class _Work:
             found.append(f"the time limit was reached after {done} of {passes} passes")
         if most is not None and depth > most:
             found.append(f"no netlist of depth {most} or less was found; this one has {depth}")
+        most = self.options.training.max_luts
+        if most is not None and self.origin.run is not None:
+            luts = map_luts(netlist, _SIX).luts
+            if luts > most:
+                found.append(
+                    f"`max_luts`: the netlist takes {plural(luts, 'lookup table')}, expected at most "
+                    f"{most}; a limit of {most * most // luts} may hold"
+                )
         return tuple(found)
 
     def _save_origin(self, staging: Path, module: str) -> None:

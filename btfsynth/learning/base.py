@@ -39,6 +39,7 @@ from btfsynth.settings.table import (
     UNLIMITED,
     Basis,
     Conflicts,
+    LutCount,
     Share,
 )
 
@@ -427,6 +428,7 @@ class LearnOptions(Options, settings=LEARN):
     max_cells: int = LEARN["max_cells"].default
     max_ands: int = LEARN["max_ands"].default
     max_luts: int | None = None
+    count_luts: LutCount = LEARN["count_luts"].default
     tolerance: float = LEARN["tolerance"].default
     time_limit: float | None = None
     trials: int | None = None

@@ -47,6 +47,7 @@ from btfsynth.learning.joint import (
     tied,
     untied,
 )
+from btfsynth.learning.lut_limit import counter, within_luts
 from btfsynth.learning.portfolio import (
     JOINT,
     Outcome,
@@ -129,31 +130,36 @@ def learn(
         seconds = time.monotonic() - begin
         baselines: list[list[Baseline]] = [[] for _ in outcomes]
         outcomes = _affordable(outcomes, options)
-        netlist = _joined(seen["train"], [outcome.candidates[0].netlist for outcome in outcomes])
-        if is_tied:
-            netlist = untied(train, netlist)
         stopped = any(outcome.interrupted for outcome in outcomes)
+
+        def make(chosen: Sequence[Outcome]) -> tuple[Netlist, bool]:
+            whole = _joined(seen["train"], [each.candidates[0].netlist for each in chosen])
+            whole = untied(train, whole) if is_tied else whole
+            return (whole, True) if stopped else _simplified(whole, options)
+
         if not stopped:  # Ctrl-C waits for no comparison and no optimisation
             baselines = _baselines(seen, n_classes, options, on_event)
             on_event(StageBegan("simplifying"))
-            netlist, stopped = _simplified(netlist, options)
+        made = within_luts(outcomes, options, make)
         report = LearnReport(
             data=data,
             n_classes=n_classes,
             options=options,
-            outcomes=tuple(outcomes),
+            outcomes=made.outcomes,
             confidence=sure,
             baselines=tuple(baselines),
-            netlist=netlist,
+            netlist=made.netlist,
+            luts=made.luts,
             scores={
-                name: score(netlist, each, unseen=name == "test") for name, each in data.items()
+                name: score(made.netlist, each, unseen=name == "test")
+                for name, each in data.items()
             },
             checks={},
             files=(),
-            notices=tuple(notices),
+            notices=(*notices, *made.notices),
             seconds=seconds,
             asked=None if answered is None else answered.asked,
-            interrupted=stopped,
+            interrupted=made.stopped,
         )
         on_event(StageBegan("emitting"))
         report = _emit(report, staging, on_event)
@@ -189,6 +195,8 @@ def _check_request(
 ) -> None:
     """Refuse what can be seen to fail before any work is done."""
     parse_script(options.passes)
+    if options.max_luts is not None:
+        counter(options)
     for name in options.simulators or ():
         if name != PARSED_CHECK:
             get_simulator(name)
@@ -486,6 +494,12 @@ def _simplified(netlist: Netlist, options: LearnOptions) -> tuple[Netlist, bool]
     return within(smaller, _limits(options)) or netlist, stopped
 
 
+def _lut_limit(options: LearnOptions) -> dict[str, int | str]:
+    if options.max_luts is None:
+        return {}
+    return {"max_luts": options.max_luts, "count_luts": options.count_luts.value}
+
+
 def _checks(folder: Path, simulators: Sequence[str] | None) -> dict[str, CheckResult]:
     """Simulate a design; a simulator that breaks leaves it unchecked, and takes nothing that was learnt."""
     try:
@@ -521,7 +535,7 @@ def _emit(report: LearnReport, staging: Path, on_event: OnEvent) -> LearnReport:
                 "max_cells": options.max_cells,
                 "max_ands": options.max_ands,
                 "tolerance": options.tolerance,
-                **({} if options.max_luts is None else {"max_luts": options.max_luts}),
+                **_lut_limit(options),
             },
             notices=report.notices,
             code=train.code,

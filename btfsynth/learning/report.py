@@ -63,6 +63,9 @@ class LearnReport:
     outcomes: tuple[Outcome, ...]  # One for each output bit; of classes one for all bits
     baselines: tuple[list[Baseline], ...]  # One list for each outcome; empty without scikit-learn
     netlist: Netlist
+    luts: (
+        int | None
+    )  # Lookup tables of the netlist as they were counted; None without a limit on them
     scores: dict[str, Score]  # By the name of the data
     checks: dict[str, CheckResult]
     files: tuple[str, ...]
@@ -176,7 +179,11 @@ class LearnReport:
             "seed": self.options.seed,
             "patterns": {name: data.n_patterns for name, data in self.data.items()},
             "accuracy": {name: vars(score) for name, score in self.scores.items()},
-            "netlist": {**self.cost.record(), "aiger_ands": self.ands},
+            "netlist": {
+                **self.cost.record(),
+                "aiger_ands": self.ands,
+                **({} if self.luts is None else {"luts": self.luts}),
+            },
             **({"classes": list(train.classes)} if train.classes else {}),
             "limits": {
                 "cells": self.options.max_cells,

@@ -95,6 +95,13 @@ class Metric(str, Enum):
     """Largest relative error."""
 
 
+class LutCount(str, Enum):
+    """What counts the lookup tables of a circuit."""
+
+    ESTIMATE = "estimate"
+    YOSYS = "yosys"
+
+
 class Basis(str, Enum):
     """The cells of a circuit; complements are free in all of them."""
 
@@ -625,8 +632,14 @@ LEARN = table(
     Setting(
         "max_luts",
         Whole(1),
-        "Maximum number of 6-input lookup tables, estimated by mapping.",
+        "Maximum number of 6-input lookup tables of the emitted circuit.",
         otherwise="unlimited",
+    ),
+    Setting(
+        "count_luts",
+        Choice(LutCount),
+        "What counts them: our mapper, or Yosys by `synth -flatten; abc -lut 6`.",
+        LutCount.ESTIMATE,
     ),
     Setting(
         "tolerance",

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 
 from btfsynth.dataset.dataset import Dataset, OutputKind
+from btfsynth.flow import building
 from btfsynth.flow.building import build
 from btfsynth.flow.report import BuildOptions
 from btfsynth.network.formats import load_network
 from btfsynth.ports import Port
 from btfsynth.training.session import TrainOptions
+
+
+def test_more_tables_than_the_limit_are_said(tmp_path, monkeypatch) -> None:
+    """The number of votes is chosen by an estimate; the netlist is counted."""
+    monkeypatch.setattr(building, "map_luts", lambda *_: SimpleNamespace(luts=80))
+    random = np.random.default_rng(1)
+    inputs = random.integers(0, 2, (60, 5)).astype(np.uint8)
+    data = Dataset("d", "d", inputs, inputs[:, :1], (Port("x", 5),), (Port("y", 1),))
+    options = BuildOptions(
+        training=TrainOptions(votes=3, max_luts=40), passes="light", simulators=("amaranth",)
+    )
+    report = build(data, tmp_path / "out", options)
+    (notice,) = (each for each in report.notices if "max_luts" in each)
+    assert "takes 80 lookup tables, expected at most 40; a limit of 20 may hold" in notice
 
 
 def test_accuracy_of_the_labels_stands_beside_verified(tmp_path) -> None:
