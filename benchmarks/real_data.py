@@ -1,6 +1,7 @@
 """Real data: accuracy and lookup tables of learned circuits, beside models of scikit-learn and XGBoost.
 
-    python benchmarks/real_data.py [--levels N] [--max-luts N] [--seeds N,...] [--ways NAME,...] [FILE ...]
+    python benchmarks/real_data.py [--levels N] [--max-luts N] [--count-luts yosys] [--seeds N,...]
+                                   [--ways NAME,...] [FILE ...]
 
 Nothing is fetched. A file is a table of KEEL (``.dat``, header lines begin with ``@``) or a CSV file, the class
 in the last column; of a folder all ``*.dat`` and ``*.csv`` are taken. A ``.npz`` has the arrays ``train_x``,
@@ -45,7 +46,7 @@ from btfsynth.flow.report import BuildOptions
 from btfsynth.learning import LearnOptions, learn
 from btfsynth.lower.trees import LEAF, IntegerTree, RealTree, TreeEnsemble, fixed_point
 from btfsynth.ports import Port
-from btfsynth.settings.table import PARSED_CHECK
+from btfsynth.settings.table import PARSED_CHECK, LutCount
 from btfsynth.training.session import TrainOptions, train
 
 _TRIALS = 4
@@ -202,6 +203,8 @@ class Wish:
     max_luts: int | None = None
     time_limit: float | None = None
     simulator: str | None = None
+    # What holds the limit: our estimate, or Yosys as for the table
+    count: LutCount = LutCount.ESTIMATE
 
 
 def count_luts(verilog: str) -> int | None:
@@ -233,6 +236,7 @@ def learned(split: Split, seed: int, wish: Wish) -> Result:
     """Learn a circuit, emit it and check it on all test rows by simulation."""
     options = LearnOptions(
         max_luts=wish.max_luts,
+        count_luts=wish.count,
         time_limit=wish.time_limit,
         trials=_TRIALS if wish.time_limit is None else None,
         seed=seed,
@@ -488,6 +492,13 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--levels", type=int, default=8)
     parser.add_argument("--max-luts", type=int)
+    parser.add_argument(
+        "--count-luts",
+        type=LutCount,
+        choices=list(LutCount),
+        default=LutCount.ESTIMATE,
+        help="what holds the limit of learn: estimate or yosys",
+    )
     parser.add_argument("--time-limit", type=float)
     parser.add_argument("--seeds", type=numbers, default=(1,), metavar="N,...")
     parser.add_argument("--rows", type=int, help="training and validation images of an .npz")
@@ -550,7 +561,7 @@ def main() -> None:
     print(separator.join(headings))
     if options.markdown:
         print("|".join(["---"] * len(headings)))
-    wish = Wish(options.max_luts, options.time_limit, options.simulator)
+    wish = Wish(options.max_luts, options.time_limit, options.simulator, options.count_luts)
     record: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for seeds in zip(*(splits(options, seed) for seed in options.seeds), strict=True):
         parts = [fewer_tests(split, options.test_rows) for split in seeds]
