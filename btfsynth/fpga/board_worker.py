@@ -1,12 +1,12 @@
 # amaranth: UnusedElaboratable=no
-"""Put a design behind the serial port of a board, in a process of its own: the module of a design is code.
+"""Connect a design to the serial port of a board, in a separate process, because the design's module is code.
 
 The shell reads the bytes of an input and answers with those of the output: eight bits, no parity, one stop bit.
-An input has as many bytes as its bits fill, lowest bits and first port first; so has the answer. What comes in
-while an answer goes out is lost.
+An input has as many bytes as its bits need, lowest bits and first port first; so has the answer. Bytes received
+during an answer are lost.
 
-Run as ``python -m btfsynth.fpga.board_worker FOLDER BOARD``. Simulates the shell over the vectors, writes what
-the tools need into the current folder and prints the result as JSON.
+Run as ``python -m btfsynth.fpga.board_worker FOLDER BOARD``. Simulates the shell on the vectors, writes the
+files for the tools to the current folder and prints the result as JSON.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def simulate_shell(design: Design) -> tuple[Any, Failures]:
-    """Send the vectors of a design over the line and compare what comes back.
+    """Send the vectors of a design over the serial line and compare the answers.
 
     Returns ``(vectors,)`` numbers of the vectors sent, all or an even sample of many, and the failures,
     counted among those.
@@ -90,7 +90,7 @@ def _shell(design: Design, divisor: int) -> UartShell:
 
 
 async def _send(ctx: Any, shell: UartShell, bits: Any) -> None:
-    """Put an input on the line, byte by byte, the lowest bits first."""
+    """Send an input byte by byte, the lowest bits first."""
     padded = np.zeros(8 * byte_count(len(bits)), dtype=int)
     padded[: len(bits)] = bits
     for byte in padded.reshape(-1, 8).tolist():
@@ -100,7 +100,7 @@ async def _send(ctx: Any, shell: UartShell, bits: Any) -> None:
 
 
 async def _receive(ctx: Any, shell: UartShell, n_bytes: int) -> int:
-    """Read bytes off the line as a number; one that does not come, or has no stop bit, is as good as wrong."""
+    """Receive bytes as a number; a missing byte or stop bit makes it wrong."""
     value = 0
     for place in range(n_bytes):
         for _ in range(1000 * _SIMULATED_DIVISOR):
@@ -192,7 +192,7 @@ class UartShell(Elaboratable):  # type: ignore[misc]
         return m
 
     def _receiver(self, m: Any) -> tuple[Any, Any]:
-        """Add what reads the line; returns the byte and a pulse when it is there."""
+        """Add the receiver; returns the byte and a pulse when it is complete."""
         line = Signal(2, init=3)
         timer = Signal(range(2 * self._divisor))
         left = Signal(range(_FRAME))
@@ -212,7 +212,7 @@ class UartShell(Elaboratable):  # type: ignore[misc]
         return byte, arrived
 
     def _collect(self, m: Any, byte: Any, arrived: Any, start: Any, answering: Any) -> None:
-        """Add what makes an input of bytes; ``start`` pulses when the output for it is there."""
+        """Add the assembly of an input from bytes; ``start`` pulses when its output is ready."""
         n_bytes = byte_count(len(self._inputs))
         given = Signal(8 * n_bytes)
         count = Signal(range(n_bytes + 1))

@@ -1,9 +1,9 @@
 """The table of FPGAs, and the open tools for each family.
 
-All families have lookup tables of four inputs, so that a design can be mapped once for all of them; they
-differ in the names of the primitives. Tools see nothing but the folder that they run in. Those compiled to
-WebAssembly come as Python packages (YoWASP): they take only relative names, and the first run of each compiles
-it for this machine, which takes up to a minute.
+All families have lookup tables of four inputs, so a design is mapped once for all of them; they differ in the
+names of the primitives. Tools see only the folder in which they run. Tools compiled to WebAssembly are Python
+packages (YoWASP): they accept only relative names, and the first run of each compiles it for this machine,
+which takes up to a minute.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class Tool:
         self.run(("-q", "-s", file), workspace, timeout)
 
     def failure(self, completed: Completed) -> Exception:
-        """Return the error for a run that failed; the line with the reason comes last."""
+        """Return the error for a failed run; the line with the reason is last."""
         from btfsynth.process import Completed
 
         output = completed.stdout + completed.stderr
@@ -209,7 +209,7 @@ class Toolchain:
 
 
 def find_toolchain(device: Device, say: Callable[[str], None]) -> Toolchain:
-    """Look for all tools of a device; `say` gets a line for each that its first run will compile."""
+    """Find all tools of a device; `say` gets a line for each that its first run will compile."""
     from btfsynth.hdl.yosys import find_yosys, is_compiled
 
     yosys = find_yosys()
@@ -232,7 +232,7 @@ def find_toolchain(device: Device, say: Callable[[str], None]) -> Toolchain:
 
 
 def find_program(program: Program) -> Tool:
-    """Look for a tool: a program on the PATH, or the package beside this one."""
+    """Find a tool: a program on the PATH, or a Python package."""
     if shutil.which(program.name) is not None:
         version = _ask((program.name, "--version")) or _package_version(program) or "unknown"
         return Tool(program.name, (program.name,), version)

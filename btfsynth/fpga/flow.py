@@ -1,6 +1,6 @@
-"""From a design folder to a bitstream: beside the same truth table as a case statement, or on a board.
+"""From a design folder to a bitstream, compared with a case statement of the same truth table, or for a board.
 
-On a board the design is behind the serial port.
+On a board the design is connected to the serial port.
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ _PROOF_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class FpgaOptions(Options, settings=FPGA):
-    """How a design is brought to a device.
+    """Options of the FPGA flow.
 
     Parameters
     ----------
     place
-        How it is placed and routed.
+        Options of placement and routing.
     (settings)
     """
 
@@ -153,10 +153,11 @@ def run_fpga(
     output: StrPath,
     say: Callable[[str], None] = lambda line: None,
 ) -> FpgaResult:
-    """Bring a design to a device and write the result.
+    """Implement a design on a device and write the result.
 
-    The design's files are written before the case statement is tried, which is then added to the figures. If a
-    tool fails on a check or on the case statement, the rest is kept and `FpgaResult.failure` says so.
+    The files of the design are written first; then the case statement is implemented and added to the figures.
+    If a tool fails in a check or on the case statement, the rest is kept and `FpgaResult.failure` has the
+    reason.
     """
     directory = as_path(directory)
     output = as_path(output)
@@ -180,7 +181,7 @@ def run_fpga(
 def publish_figures(record: Mapping[str, Any], staging: Path, output: Path) -> Path:
     """Add the figures and move all files to their folder, which is returned.
 
-    Those of a run that failed go beside a folder that holds a sound result.
+    Files of a failed run are written beside a folder with a good result.
     """
     write_figures(record, staging)
     earlier = record_or_empty(output / FIGURES_FILE)
@@ -196,7 +197,7 @@ def write_figures(record: Mapping[str, Any], folder: Path) -> None:
 
 @dataclass(frozen=True)
 class _Run:
-    """What the steps for design and case statement share."""
+    """Data shared by the steps for design and case statement."""
 
     design: Design
     device: Device
@@ -244,7 +245,7 @@ class _Run:
         return result, files
 
     def with_case(self, result: FpgaResult) -> FpgaResult:
-        """Take the same truth table as a case statement through the flow; a failure becomes a problem."""
+        """Run the flow for a case statement of the same truth table; a failure becomes a problem."""
         try:
             reference = case_reference(self.design.manifest, self.design.vectors)
             write_text(self.workspace / reference.file, reference.text)
@@ -264,7 +265,7 @@ class _Run:
     def column(
         self, what: str, subject: Subject, timing: Timing | None
     ) -> tuple[Column, Wrapper, list[str]]:
-        """Take one description through the flow; the last value lists what failed, one line each."""
+        """Run the flow for one description; the last value lists failures, one line each."""
         manifest, workspace = self.design.manifest, self.workspace
         timeout = self.options.place.timeout
         n_inputs = self.design.vectors.inputs.shape[1]
@@ -302,7 +303,7 @@ def _copy_source(design: Design, workspace: Path) -> tuple[str, dict[str, str]]:
 
 
 def _why_no_case(design: Design) -> str:
-    """Say why there is no case statement to compare with; empty if there is one."""
+    """Return the reason why there is no case statement; empty if there is one."""
     n_inputs = design.vectors.inputs.shape[1]
     if n_inputs > MAX_CASE_INPUTS:
         return f"{n_inputs} inputs; a case statement has at most {MAX_CASE_INPUTS}"
@@ -476,7 +477,7 @@ def run_board(
     output: StrPath,
     say: Callable[[str], None] = lambda line: None,
 ) -> BoardResult:
-    """Make the bitstream of a board with a design behind its serial port."""
+    """Make the bitstream of a board with a design on its serial port."""
     directory = as_path(directory)
     output = as_path(output)
     device = get_device(board_device(board))
@@ -543,7 +544,7 @@ def _work(design: Design, board: str, workspace: Path, timeout: float) -> CheckR
 
 
 def _clock(pins: Path) -> float:
-    """Return the MHz of the board's clock, which stand in the file of the pins."""
+    """Return the clock frequency of the board in MHz, from the file of the pins."""
     for line in pins.read_text(encoding="utf-8").splitlines():
         if line.startswith("set_frequency "):
             return float(line.split()[2])

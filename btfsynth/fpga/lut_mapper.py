@@ -32,11 +32,11 @@ _FLOW_ROUNDS = 4
 _AREA_ROUNDS = 3
 _NOISY_ROUNDS = 60
 _NOISY_WORK = 10_000
-"""Cells of all noisy rounds together at most; larger netlists get fewer of them."""
+"""Maximum cells of all noisy rounds together; larger netlists get fewer rounds."""
 _NOISE = (0.3, 3.0)
 _SEED = 1
 _WORK = 200_000
-"""Cuts of all nodes together, about; a node has from 8 to 32 of them."""
+"""Approximate number of cuts of all nodes; a node has 8 to 32 of them."""
 _NEVER = 2**30
 
 
@@ -94,9 +94,9 @@ def map_luts(netlist: Netlist, inputs: int, shallow: bool = False) -> Cover:
 
 @numba.njit(cache=True, nogil=True)
 def _reference(node: Any, change: Any, first: Any, cuts: Any, best: Any, reads: Any) -> Any:
-    """Add a node's table to the cover, or take it away; returns the tables that come or go.
+    """Add the table of a node to the cover, or remove it; returns the number of tables added or removed.
 
-    change: 1 or -1. reads: (nodes,) int32, how often each node is read by the cover, changed.
+    change: 1 or -1. reads: (nodes,) int32, the number of reads of each node by the cover, modified.
     """
     sizes, leaves = cuts[1], cuts[2]
     area = 1
@@ -126,9 +126,9 @@ def _count_reads(outputs: Any, first: Any, cuts: Any, best: Any, reads: Any) -> 
 
 @numba.njit(cache=True, nogil=True)
 def _recover(first: Any, deadline: Any, cuts: Any, best: Any, reads: Any, arrival: Any) -> None:
-    """Give every node of the cover the cut that costs the fewest tables, if it comes in time.
+    """Give every node of the cover the cut that costs the fewest tables within the deadline.
 
-    deadline: levels at most. best: (nodes,) int32 and reads, changed. arrival: (nodes,) int32, changed.
+    deadline: maximum levels. best: (nodes,) int32 and reads, modified. arrival: (nodes,) int32, modified.
     """
     count, sizes, leaves = cuts[0], cuts[1], cuts[2]
     n_nodes = count.shape[0]
@@ -188,7 +188,7 @@ def _inverters(netlist: Netlist) -> int:
 
 
 MAX_LEAVES = 6
-"""Most leaves of a cut."""
+"""Maximum leaves of a cut."""
 
 _FLOW_MARGIN = 1e-6
 
@@ -240,7 +240,7 @@ def _reduce(table: Any, leaves: Any, size: Any) -> Any:
 def _before(
     by_flow: Any, time: Any, flow: Any, size: Any, time2: Any, flow2: Any, size2: Any
 ) -> Any:
-    """Tell whether the first of two cuts ranks before the second."""
+    """Return True if the first of two cuts ranks before the second."""
     if by_flow:
         if abs(flow - flow2) > _FLOW_MARGIN:
             return flow < flow2
@@ -256,9 +256,9 @@ def _before(
 
 @numba.njit(cache=True, nogil=True)
 def _insert(by_flow: Any, cut: Any, size: Any, table: Any, time: Any, flow: Any, node: Any) -> None:
-    """Put a cut at its rank among those of a node, unless one of them is a subset of it.
+    """Insert a cut by rank among those of a node, unless one of them is a subset of it.
 
-    node: (count, sizes, leaves, tables, times, flows) of the node, changed; the last place stays free.
+    node: (count, sizes, leaves, tables, times, flows) of the node, modified; the last place stays free.
     """
     count, sizes, leaves, tables, times, flows = node
     kept = 0
@@ -293,7 +293,7 @@ def _insert(by_flow: Any, cut: Any, size: Any, table: Any, time: Any, flow: Any,
 
 @numba.njit(cache=True, nogil=True)
 def _price(cut: Any, size: Any, arrival: Any, area: Any) -> Any:
-    """Return when a table of these leaves has its value, and what area flows into it."""
+    """Return the arrival time and the area flow of a table of these leaves."""
     time, flow = 0, 1.0
     for i in range(size):
         time = max(time, arrival[cut[i]])
@@ -307,8 +307,8 @@ def rank_cuts(
 ) -> None:
     """Fill in the cuts of all nodes, the best one first.
 
-    fanins: (cells, 3) int32. limit: leaves of a cut at most. by_flow: whether area comes before arrival.
-    uses: (nodes,) float64, how often each node is going to be read. cuts: count (nodes, 1) int32, sizes
+    fanins: (cells, 3) int32. limit: maximum leaves of a cut. by_flow: whether area ranks before arrival.
+    uses: (nodes,) float64, the expected number of reads of each node. cuts: count (nodes, 1) int32, sizes
     (nodes, cuts) int8, leaves (nodes, cuts, 6) int32, tables (nodes, cuts) uint64, times (nodes, cuts)
     int32, flows (nodes, cuts) float64, overwritten; the node itself is the last cut and not counted.
     costs: arrival (nodes,) int32 and area (nodes,) float64 by the best cuts, overwritten.

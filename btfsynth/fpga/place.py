@@ -1,12 +1,12 @@
 """Map a module to lookup tables, put it between registers, place it, route it and make the bitstream.
 
-A combinational design has no path that a clock times; between registers it has. Where it has more bits than
-the device has pins, they go in and out through shift registers, which add a flip-flop per bit and a
-multiplexer per output, outside of the registers that are timed.
+A combinational design has no timed path, so registers are added at inputs and outputs. If it has more bits than
+the device has pins, they are connected through shift registers, which add a flip-flop per bit and a multiplexer
+per output, outside the timed registers.
 
-No script of ABC maps every function best, so the best result of all is kept. Each is tried in several orders
-of the inputs, which decide binary decision diagrams and ties. The scripts end with the best of the results on
-their way, not with the last.
+No script of ABC maps every function best, so the best result of all scripts is kept. Each script is tried with
+several input orders, which affect decision diagrams and ties. A script returns the best of its intermediate
+results, not the last.
 """
 
 from __future__ import annotations
@@ -265,7 +265,7 @@ class Placed:
 def build_top(
     tools: Toolchain, device: Device, wrapper: Wrapper, workspace: Path, timeout: float
 ) -> CellCounts:
-    """Synthesise the wrapper around a module that is mapped already, which stays as it is.
+    """Synthesise the wrapper around a mapped module, which is not changed.
 
     Writes the wrapper's JSON for the router, and Verilog, under the wrapper's name.
     """
@@ -290,7 +290,7 @@ def build_top(
 
 
 def check_capacity(counts: CellCounts, device: Device) -> None:
-    """Refuse what is larger than the device."""
+    """Refuse a design larger than the device."""
     for what, needed in (("LUTs", counts.luts), ("flip-flops", counts.flip_flops)):
         if needed > device.luts:
             raise VerificationError(
@@ -328,7 +328,7 @@ def place_top(
 def _routed_verilog(
     tools: Toolchain, top: str, written: str, workspace: Path, timeout: float
 ) -> str:
-    """Write what the router wrote as Verilog, under the name of the wrapper."""
+    """Write the result of the router as Verilog, under the name of the wrapper."""
     path = workspace / written
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -440,6 +440,6 @@ def make_wrapper(manifest: Manifest, device: Device, module: str, timing: Timing
 
 
 def _bits(bus: str, ports: Sequence[Port]) -> list[str]:
-    """Return what the router calls the bits of a bus; one of a single bit has no index."""
+    """Return the router's names of the bits of a bus; a single bit has no index."""
     width = total_width(ports)
     return [bus] if width == 1 else [f"{bus}[{bit}]" for bit in range(width)]

@@ -1,6 +1,6 @@
 """Files of trained networks: the archive (``.npz``), and the text of boolearn, the authors' C program.
 
-The text files hold numbers in free layout.
+The text files contain numbers separated by white space.
 
 ``.wth``, the widths of a layered network: the number of weight layers, then one width more, inputs first.
 4 inputs, two hidden layers of 4 neurons and 4 outputs are::
@@ -17,12 +17,12 @@ The text files hold numbers in free layout.
 The header counts the nodes, the input nodes, the output nodes and the edges. The constant, node 0 of
 value -1, is one of the input nodes. The others are the inputs, then the neurons in topological order,
 the outputs last. In a ``.net`` file an edge that was not trained yet has the weight 0.
-Edges are written receiver by receiver. In a file that is read they may come in any order; those into
-one neuron keep theirs. Weights have 8 decimals: a float32 of magnitude 0.125 or more is read back exactly, a
-smaller one within 1e-8, one below 5e-9 as zero. What was read once is written and read again without change.
+Edges are written receiver by receiver. When read, they may be in any order; edges into one neuron keep
+theirs. Weights have 8 decimals: a float32 of magnitude 0.125 or more is read back exactly, a
+smaller one within 1e-8, one below 5e-9 as zero. Further writing and reading changes nothing.
 
-``.gen``, the generators of a generative model and how many patterns use each: how many are listed and how many
-of them are used, then one generator a line, its bits first and after a tab the number of patterns::
+``.gen``, the generators of a generative model and the number of patterns per generator: the numbers of
+generators listed and used, then one generator per line, its bits and after a tab the number of patterns::
 
     2  2
 
@@ -93,7 +93,7 @@ _GENERATORS_HEADER = ("the number of generators", "the number of generators in u
 
 
 def read_generators(path: StrPath) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return generators, ``(generators, width)`` uint8 0/1, and how many patterns use each."""
+    """Return generators, ``(generators, width)`` uint8 0/1, and the number of patterns that use each."""
     numbers = NumberFile(read_source(path))
     listed, used = numbers.header(_GENERATORS_HEADER)
     file = numbers.file
@@ -155,7 +155,7 @@ def _read_rows(
 def write_generators(path: StrPath, codes: NDArray[Any], one_hot: bool | None = None) -> None:
     """Write the generators that patterns use; `codes` is ``(patterns, width)`` 0/1.
 
-    Without `one_hot` they are taken for one-hot generators if exactly one bit of every code is 1.
+    Without `one_hot` they count as one-hot generators if exactly one bit of every code is 1.
     """
     path = as_path(path)
     given = np.asarray(codes)
@@ -240,7 +240,7 @@ def write_network_text(path: StrPath, network: TrainedNetwork) -> None:
 
 
 def _read_header(numbers: NumberFile) -> tuple[int, int, int]:
-    """Return nodes, input nodes and outputs once the file has as many edges as it says."""
+    """Return nodes, input nodes and outputs; the number of edges must match the header."""
     nodes, input_nodes, n_outputs, n_edges = numbers.header(_NETWORK_HEADER)
     if input_nodes < 1:
         raise numbers.error("expected at least one input node (the constant), got 0", 1)
@@ -404,7 +404,7 @@ _ARCHIVE_MAGIC = b"PK"
 
 
 def is_network(path: StrPath) -> bool:
-    """Tell whether a file is to be read as a network: by its ending, else by its first bytes."""
+    """Return True if a file is a network, by its ending or its first bytes."""
     path = as_path(path)
     if path.suffix.lower() in (_ARCHIVE_ENDING, *_TEXT_ENDINGS):
         return True

@@ -1,18 +1,18 @@
 """A trained network with weights for hardware: integers over the bits of its inputs, or few and small ones.
 
-An analog input ``v`` that is coded as the number ``n = round(N v)`` is ``x = (2 n - N) / N`` to a neuron, and
-with ``n`` the weighted sum of bits it is the sum of ``bit weight * (2 b - 1)``, a constant and a division by
-N away. So a neuron over analog inputs is one over bits, with weights that are multiples of its own. Those
-are rounded to integers, one neuron after the other: each sees what the integer neurons before it are on the
-training patterns, and gets the smallest integers that leave it as it was there.
+An analog input ``v`` coded as ``n = round(N v)`` is ``x = (2 n - N) / N`` for a neuron. Since ``n`` is a
+weighted sum of bits, ``x`` is the sum of ``bit weight * (2 b - 1)``, up to a constant and a division by N. A
+neuron over analog inputs is therefore a neuron over bits, with weights that are multiples of its own. These are
+rounded to integers, one neuron after the other: each gets the smallest integers that keep its value on the
+training patterns, given the integer neurons before it.
 
-A network trained on a sample gets it right with weights that have not all settled: its neurons read what they
-need and a little of much else, which shows on vectors outside the sample. Every neuron is refitted by linear
-programming with the smallest sum of magnitudes that still separates the patterns. Such a sum is smallest at
-corners where few weights are not 0 (D. Donoho, Comm. Pure Appl. Math. 59, 797 (2006)). A neuron must keep its
-value only on the patterns where the other value would make a right target wrong: its observability care set,
-as in logic synthesis (H. Savoj and R. Brayton, DAC 1990). What is free in one neuron makes others simpler, so
-this is repeated in rounds until nothing changes.
+A network trained on a sample has weights that have not all settled: its neurons read the inputs they need, and
+others with small weights, which cause errors outside the sample. Every neuron is refitted by linear programming
+with the smallest sum of magnitudes that still separates the patterns. This sum is minimal at corners with few
+nonzero weights (D. Donoho, Comm. Pure Appl. Math. 59, 797 (2006)). A neuron must keep its value only on the
+patterns where the other value would make a correct target wrong: its observability care set, as in logic
+synthesis (H. Savoj and R. Brayton, DAC 1990). Each change can simplify other neurons, so this is repeated in
+rounds until nothing changes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from btfsynth.settings.table import MAX_WEIGHT_BITS
 
 _MAX_ROUNDS = 12
 _ZERO = 1e-7
-"""A weight below it, where the least sum is 1 in magnitude, is one that the solver meant to be 0."""
+"""Magnitude below which a weight counts as 0, if the smallest sum has magnitude 1."""
 _SOLVED = 0
 
 Reals = NDArray[np.float64]
@@ -40,7 +40,7 @@ Reals = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sparsification:
-    """How many weights were left by refitting, and what the network gets right."""
+    """Number of weights after refitting, and correct outputs of the network."""
 
     weights: int
     nonzero_before: int
@@ -54,10 +54,10 @@ class Sparsification:
 
 
 def sparsify(network: TrainedNetwork, dataset: Dataset) -> tuple[TrainedNetwork, Sparsification]:
-    """Return a network of few weights that keeps every target that the given one gets right.
+    """Return a network with few weights that keeps every correct target of the given one.
 
-    Output neurons aim at the targets, so more may be right than before. Rows of weights get the norm that
-    training gives them, the square root of the fan-in; a neuron on which nothing depends is constant.
+    Output neurons are fitted to the targets, so more targets may become correct. Rows of weights are scaled to
+    the norm of training, the square root of the fan-in; a neuron without influence becomes constant.
     """
     if dataset.input_kind is not InputKind.BOOLEAN:
         raise UsageError(
@@ -125,7 +125,7 @@ class _Fit:
         return slice(int(start[neuron]), int(start[neuron + 1]))
 
     def _fit(self, neuron: int, *, everywhere: bool) -> None:
-        """Give a neuron the least weights with which no right target becomes wrong."""
+        """Give a neuron the smallest weights with which no correct target becomes wrong."""
         topology = self.topology
         edges, node = self._edges(neuron), topology.first_neuron + neuron
         output = neuron - (topology.n_neurons - topology.n_outputs)
@@ -180,9 +180,9 @@ class _Fit:
 
 
 def _least_weights(signed: Reals) -> Reals | None:
-    """Return the ``(fan-in,)`` weights of the least sum of magnitudes whose sums are all at least 1, or None.
+    """Return ``(fan-in,)`` weights of the smallest magnitude sum for which all sums are at least 1, or None.
 
-    `signed` is ``(patterns, fan-in)`` -1/+1: what the neuron reads, times what it should be.
+    `signed` is ``(patterns, fan-in)`` -1/+1: the inputs of the neuron times its desired value.
     """
     rows = np.unique(signed, axis=0)
     fan_in = rows.shape[1]
@@ -205,14 +205,14 @@ def _least_weights(signed: Reals) -> Reals | None:
 _LARGEST = (*range(1, 9), *(step << power for power in range(2, 9) for step in (3, 4)), 1536, 2047)
 """Magnitudes of the largest weight, in the order in which they are tried."""
 _MIXTURES = 4
-"""Mixtures made of every training pattern, where labels are to stay on patterns like it."""
+"""Number of mixtures per training pattern, on which labels must stay."""
 
 Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """What rounding changed."""
+    """Effects of rounding."""
 
     # Bits of the largest integer weight, its sign counted; of inputs, before the weights of their
     # bits
@@ -234,11 +234,12 @@ def round_network(
     weight_bits: int | None = None,
     label: bool = False,
 ) -> tuple[TrainedNetwork, Rounding]:
-    """Return a network of integer weights over bits, and how far it is from the given one.
+    """Return a network of integer weights over bits, and the effects of rounding.
 
-    Analog inputs count as the values their code stands for; Boolean ones have no code. A weight gets up to
-    `weight_bits` bits, its sign counted; None gives every neuron as few as leave it unchanged on the patterns.
-    With `label` the sums of the output neurons are to be compared, so they are rounded on one scale.
+    Analog inputs have the rounded values of their code; Boolean inputs have no code. A weight has up to
+    `weight_bits` bits including the sign; by default each neuron gets as few bits as keep it unchanged on the
+    patterns. With `label`, the sums of the output neurons are rounded on one scale, so that they can be
+    compared.
     """
     if weight_bits is not None and not 2 <= weight_bits <= MAX_WEIGHT_BITS:
         raise UsageError(f"`weights`: expected 2 to {MAX_WEIGHT_BITS} bits, got {weight_bits}")
@@ -272,11 +273,11 @@ def round_keeping_labels(
     input_ports: tuple[Port, ...],
     valid: Dataset | None = None,
 ) -> tuple[TrainedNetwork, Rounding]:
-    """Return a network of small integers that gives every pattern the label it had.
+    """Return a network of small integers that keeps the label of every pattern.
 
-    Every neuron gets the least integers that leave it as it is, as by `round_network`: here on the training
-    patterns, on the validation set, and on mixtures of training patterns, which keep it near what it was on
-    unseen ones. Targets of the validation set do not count. Labels of unseen patterns may change.
+    Every neuron gets the smallest integers that keep its value, as by `round_network`: here on the training
+    patterns, on the validation set, and on mixtures of training patterns, which stand in for unseen patterns.
+    Targets of the validation set are not used. Labels of unseen patterns may change.
     """
     seen = [dataset.inputs, *_mixtures(dataset.inputs, code)]
     if valid is not None:
@@ -290,7 +291,7 @@ def round_keeping_labels(
 
 
 def _mixtures(inputs: NDArray[Any], code: InputCode | None) -> list[NDArray[Any]]:
-    """Return mixtures of patterns: some for every pattern, which has the greater part in each.
+    """Return mixtures of patterns: some for every pattern, which has the larger share in each.
 
     Analog values are mixed in proportion and then coded; some Boolean inputs come from the other pattern.
     """
@@ -309,8 +310,8 @@ def _mixtures(inputs: NDArray[Any], code: InputCode | None) -> list[NDArray[Any]
 class _Rounder:
     """A rounding in progress.
 
-    Sums are of whole numbers: an analog input is ``2 n - levels``, a neuron or a Boolean input -1 or 1. In
-    these the weight of an analog input is what it is, that of anything else is ``levels`` times as large.
+    Sums are over whole numbers: an analog input is ``2 n - levels``, a neuron or a Boolean input -1 or 1. On
+    this scale, all weights except those of analog inputs are multiplied by ``levels``.
     """
 
     def __init__(
@@ -381,7 +382,7 @@ class _Rounder:
         return sources[sources != 0], weights[sources != 0], bias
 
     def alone(self, neuron: int) -> tuple[Integers, int]:
-        """Return the least integers, and a bias, that keep a neuron on the patterns, or nearly."""
+        """Return the smallest integers, and a bias, that keep a neuron on all or nearly all patterns."""
         sources, weights, bias = self.scaled(neuron)
         wanted = self.wanted[:, self.network.topology.first_neuron + neuron]
         heaviest = float(np.abs(weights).max(initial=0.0))
@@ -404,7 +405,7 @@ class _Rounder:
         return best[1], best[2]
 
     def joint_scale(self, neurons: range) -> float:
-        """Return the least scale for all output neurons that keeps bits and labels on the patterns."""
+        """Return the smallest scale of all output neurons that keeps bits and labels on the patterns."""
         rows = [self.scaled(neuron) for neuron in neurons]
         heaviest = max(float(np.abs(weights).max(initial=0.0)) for _, weights, _ in rows)
         if not heaviest:

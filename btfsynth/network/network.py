@@ -1,7 +1,7 @@
-"""Networks: their graph, their weights, and what they get right.
+"""Networks: graph, weights and accuracy.
 
-`Topology` says which node feeds which neuron, a `TrainedNetwork` has the weights and is evaluated; `measure`
-counts bits, whole patterns and class labels that are right.
+`Topology` is the graph, a `TrainedNetwork` has the weights and is evaluated; `measure` counts correct bits,
+whole patterns and class labels.
 """
 
 from __future__ import annotations
@@ -213,8 +213,8 @@ class TrainedNetwork:
     def output_sums(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
         """Return ``(vectors, outputs)`` float64: ``W . x`` of every output neuron.
 
-        An output is 1 where its sum is above 0; where outputs stand for classes, the largest sum
-        names one even if no output, or more than one, is 1.
+        An output is 1 if its sum is above 0. If outputs represent classes, the largest sum decides the class,
+        even if no output, or more than one, is 1.
         """
         return self._evaluate(inputs)[1]
 
@@ -258,13 +258,13 @@ class TrainedNetwork:
             )
 
     def bits_right(self, dataset: Dataset) -> int:
-        """Return how many of the targets that matter come out right."""
+        """Return the number of correct targets, don't-cares excluded."""
         self.require_outputs_of(dataset)
         right = self.outputs(dataset.inputs) == dataset.targets
         return int((right & dataset.care_mask).sum())
 
     def vectors_right(self, dataset: Dataset) -> int:
-        """Return the number of patterns with all targets that matter correct."""
+        """Return the number of patterns whose targets are all correct, don't-cares excluded."""
         self.require_outputs_of(dataset)
         right = self.outputs(dataset.inputs) == dataset.targets
         return int((right | ~dataset.care_mask).all(axis=1).sum())
@@ -273,10 +273,10 @@ class TrainedNetwork:
 def cut_network(
     network: TrainedNetwork, layer: int, port: str
 ) -> tuple[TrainedNetwork, TrainedNetwork]:
-    """Return what comes before the outputs of a layer, and what is made of them, as two networks.
+    """Cut a network after a layer into two consecutive networks.
 
-    The second on the outputs of the first is the whole one: an autoencoder cut at its narrowest layer is an
-    encoder and a decoder. Layer 1 is the first after the inputs.
+    An autoencoder cut at its narrowest layer is an encoder and a decoder. Layer 1 is the first after the
+    inputs.
     """
     topology, widths = network.topology, network.topology.widths
     if widths is None or not 1 <= layer <= len(widths) - 2:
@@ -344,18 +344,18 @@ class Accuracy:
 
     @property
     def label_share(self) -> float | None:
-        """Share of classes got right; None where the targets are no classes."""
+        """Share of correct classes; None if the targets are not classes."""
         return None if self.labels_right is None else self.labels_right / self.patterns
 
     def label_record(self) -> dict[str, Any]:
-        """Return what there is to say of classes as JSON values: nothing where there are none."""
+        """Return the figures of classes as JSON values, empty without classes."""
         if self.labels_right is None:
             return {}
         return {"labels_right": self.labels_right, "label_accuracy": self.label_share}
 
 
 def measure(network: TrainedNetwork, dataset: Dataset) -> Accuracy:
-    """Count what a network gets right, in one evaluation.
+    """Count the correct bits, patterns and classes of a network, in one evaluation.
 
     A class is read from the output neurons as the first of the largest sums, so that every pattern has one.
     Bits and whole patterns are read from the signs, as hardware has them.

@@ -1,8 +1,8 @@
-"""What a design folder holds, read for a report.
+"""The content of a design folder for a report.
 
-Manifest, vectors and netlist must be there and right. All else is optional, and belongs to the design only if
-it says so: a folder may keep files of an earlier build. Files that are omitted get a notice. Records may have
-been written by other programs: what is not as expected counts as missing.
+Manifest, vectors and netlist are required and checked. All other files are optional, and used only if they
+belong to the design, because a folder may contain files of an earlier build; omitted files get a notice.
+Records may be written by other programs; invalid content counts as missing.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ class DesignFolder:
 
     @property
     def targets(self) -> dict[str, Targets]:
-        """Targets that the design gets right by set of patterns, as recorded; empty if they are not."""
+        """Recorded correct targets of the design by set of patterns; empty if there is no record."""
         own = recorded_targets({"targets": self.manifest.targets})
         return own or recorded_targets(self.build)
 
     def wrong_vectors(self) -> NDArray[np.bool_]:
-        """Return on which vectors, ``(vectors,)`` bool, the netlist is wrong in a bit that matters."""
+        """Return the vectors, ``(vectors,)`` bool, on which the netlist is wrong, don't-cares excluded."""
         return self.vectors.wrong(evaluate(self.netlist, self.vectors.inputs))
 
 
@@ -116,9 +116,9 @@ def _read_history(path: Path) -> tuple[HistoryPoint, ...]:
 
 
 def recorded_targets(build: Mapping[str, Any]) -> dict[str, Targets]:
-    """Return what the record of a build or a learning says of the targets right, by set of patterns.
+    """Return the correct targets in the record of a build or a learning, by set of patterns.
 
-    Empty if it does not tell, or not soundly.
+    Empty if they are missing or invalid.
     """
     found = {}
     for name, record in sub_record(build, "targets").items():
@@ -137,7 +137,7 @@ def recorded_targets(build: Mapping[str, Any]) -> dict[str, Targets]:
 
 
 _NAMED = 8
-"""Outputs whose confidence is shown."""
+"""Maximum outputs with a confidence on the page."""
 
 
 def interval_text(build: Mapping[str, Any], name: str) -> str:
@@ -151,7 +151,7 @@ def interval_text(build: Mapping[str, Any], name: str) -> str:
 
 
 def recorded_agreement(build: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return `agreement` of the outputs in a record; None if it is not known."""
+    """Return the `agreement` of the outputs in a record; None if unknown."""
     told = []
     for output in records(build, "outputs"):
         sure = as_number(output, "confidence")
@@ -185,7 +185,7 @@ def known_targets(directory: StrPath) -> dict[str, Targets]:
 
 
 def _is_of(build: Mapping[str, Any], manifest: Manifest, netlist: Netlist) -> bool:
-    """Tell whether the record of a build is that of this design, by its data and its costs."""
+    """Return True if the record of a build belongs to this design, by data and costs."""
     recorded = sub_record(build, "netlist")
     cost = statistics(netlist).record()
     return as_text(build, "data_hash") == manifest.data_hash and all(
@@ -194,9 +194,9 @@ def _is_of(build: Mapping[str, Any], manifest: Manifest, netlist: Netlist) -> bo
 
 
 def _is_run_of(run: Mapping[str, Any], manifest: Manifest) -> bool:
-    """Tell whether an FPGA run is of this design: it names the module and the hashes of what it was made from.
+    """Return True if an FPGA run belongs to this design, by the module and the hashes of its sources.
 
-    Records that name no module, of other programs, are taken as they are.
+    Records without a module, from other programs, are accepted.
     """
     if "module" not in run:
         return True
@@ -209,7 +209,7 @@ def _is_run_of(run: Mapping[str, Any], manifest: Manifest) -> bool:
 
 
 def _optional(read: Callable[[Path], _T], path: Path, notices: list[str]) -> _T | None:
-    """Read a file if it is there; None, with a notice, if it cannot be read."""
+    """Read a file if it exists; None, with a notice, if it cannot be read."""
     if not path.is_file():
         return None
     try:
@@ -232,7 +232,7 @@ def records(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def as_number(record: Mapping[str, Any], name: str) -> float | int | None:
-    """Return the finite number under a name; True is none."""
+    """Return the finite number under a name; True does not count as a number."""
     value = record.get(name)
     if type(value) not in (int, float) or (isinstance(value, float) and not math.isfinite(value)):
         return None
@@ -246,7 +246,7 @@ def as_text(record: Mapping[str, Any], name: str) -> str:
 
 
 def numbers(values: Any) -> list[float | int]:
-    """Return the numbers of a list, none if it holds anything else."""
+    """Return the numbers of a list, empty if it contains anything else."""
     if not isinstance(values, Sequence) or isinstance(values, str):
         return []
     kept = [value for value in values if type(value) in (int, float)]

@@ -1,4 +1,4 @@
-"""A folder as one HTML page that needs nothing else: no network, no file beside it."""
+"""A folder as one self-contained HTML page, without a network or other files."""
 
 from __future__ import annotations
 
@@ -342,7 +342,7 @@ def port_records(ports: Sequence[Port]) -> list[dict[str, Any]]:
 
 
 def vector_record(vectors: VectorTable, wrong: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return vectors as JSON values, those that fail first among what there is room for."""
+    """Return as many vectors as fit as JSON values, failing ones first."""
     width = vectors.inputs.shape[1] + vectors.expected.shape[1] + 12
     room = max(16, _MAX_CHARACTERS // width)
     kept = np.argsort(~wrong, kind="stable")[:room]

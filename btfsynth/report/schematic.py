@@ -1,4 +1,4 @@
-"""A netlist, or the fan-in cone of some outputs, under names for people: as DOT, or as a schematic in SVG.
+"""A netlist, or the fan-in cone of some outputs, with readable names: as DOT, or as a schematic in SVG.
 
 Cells stand in a column per level, laid out in layers as by K. Sugiyama, S. Tagawa & M. Toda, IEEE Trans. SMC
 11, 109 (1981): a wire that passes a column has a place in it, the places of a column are ordered by the mean
@@ -39,7 +39,7 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Excerpt:
-    """What is shown of a netlist; nodes keep the numbers that they have in the whole."""
+    """The shown part of a netlist; nodes keep their numbers."""
 
     netlist: Netlist
     # Output bits whose fan-in cones are shown; None shows everything, also cells that drive no output.
@@ -109,7 +109,7 @@ class Excerpt:
         return ("~" if literal & 1 else "") + self.name(literal >> 1)
 
     def function(self, cell: Cell) -> str:
-        """Return what a cell computes, such as ``a & ~n7`` or ``maj(a, b, ~c)``."""
+        """Return the expression of a cell, such as ``a & ~n7`` or ``maj(a, b, ~c)``."""
         words = [self.literal(literal) for literal in cell.fanins]
         if cell.kind is CellKind.MAJ:
             return f"maj({', '.join(words)})"
@@ -117,12 +117,12 @@ class Excerpt:
 
 
 def _plain(name: str) -> str:
-    """Return a name with escapes in place of what is not printable."""
+    """Return a name with unprintable characters escaped."""
     return name if name.isprintable() else name.encode("unicode_escape").decode()
 
 
 def _operands(fanin: list[int], kind: CellKind) -> tuple[int, ...]:
-    """Return the literals of a cell without the one constant that tells its kind."""
+    """Return the literals of a cell without the constant of an AND or OR."""
     if kind is CellKind.MAJ:
         return tuple(fanin)
     constant = fanin.index(0 if kind is CellKind.AND else 1)
@@ -467,7 +467,7 @@ def _settle(
     sizes: Mapping[Place, float],
     at: dict[Place, float],
 ) -> None:
-    """Put a column as near to where it is wanted as its order and sizes allow. Changes at."""
+    """Move a column as close to the desired positions as its order and sizes allow. Modifies at."""
     offsets, offset = [], 0.0
     for place in column:
         offsets.append(offset + sizes[place] / 2)

@@ -65,7 +65,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a design is right: ``state`` is good, warn, bad or none; ``word`` and ``reason`` are shown."""
+    """The verdict on a design: ``state`` is good, warn, bad or none; ``word`` and ``reason`` are shown."""
 
     state: str
     word: str
@@ -73,7 +73,7 @@ class Verdict:
 
 
 def verdict(folder: DesignFolder) -> Verdict:
-    """Judge a design by all that is known of it; one failure outweighs everything."""
+    """Judge a design by all its records; one failure outweighs everything."""
     wrong = int(folder.wrong_vectors().sum())
     if wrong:
         count = plural(folder.vectors.count, "vector")
@@ -97,7 +97,7 @@ def verdict(folder: DesignFolder) -> Verdict:
 
 
 def _why_not_verified(folder: DesignFolder, covers: str) -> str:
-    """Say what is missing in a design of which no check failed."""
+    """Return the verdict on a design without failed checks, which may lack some."""
     rows = [row for chain in chains(folder) for row in chain["rows"]]
     if not any(row["state"] == "good" and row["name"] != "network" for row in rows):
         return f"The netlist is correct on {covers}, but no check of the hardware is recorded here."
@@ -157,7 +157,7 @@ def design_figures(folder: DesignFolder) -> list[Figure]:
 
 
 def coverage(folder: DesignFolder) -> str:
-    """Say which of all input vectors a design was checked on, and how many have don't-care outputs."""
+    """Return words for the checked input vectors and those with don't-care outputs."""
     vectors = folder.vectors
     n_inputs = vectors.inputs.shape[1]
     counted = n_inputs <= _COUNTED_INPUTS
@@ -337,8 +337,8 @@ def _result(result: str) -> dict[str, str]:
 def fpga_table(folder: DesignFolder) -> dict[str, Any] | None:
     """Return the figures of the FPGA runs, one row per run, without empty columns; None without any run.
 
-    Figures are the design's own and those of the case statement it is compared with. Records of other programs
-    may have the same figures at their top level.
+    The figures are those of the design and of the case statement for comparison. Records of other programs may
+    have these figures at their top level.
     """
     runs = [(name, _fpga_values(record)) for name, record in folder.fpga]
     used = [key for key in _FPGA_COLUMNS if any(values[key] for _, values in runs)]
@@ -391,11 +391,11 @@ def _command(folder: DesignFolder) -> str:
 
 
 _SHOWN_PORTS = 100
-"""Ports whose meaning is listed."""
+"""Maximum ports whose meaning is listed."""
 
 
 def design_facts(folder: DesignFolder) -> list[tuple[str, str, bool]]:
-    """Return where the design came from: name, value and whether the value is code."""
+    """Return the provenance of the design: name, value and whether the value is code."""
     manifest = folder.manifest
     facts: list[tuple[str, str, bool]] = []
     command = _command(folder)
@@ -446,7 +446,7 @@ def _option(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Clocking:
-    """What a page says of the registers of a pipeline."""
+    """Text of a page about the registers of a pipeline."""
 
     figure: Figure
     short: str  # what was checked of them, as the end of a sentence
@@ -457,7 +457,7 @@ class Clocking:
 
 
 def clocking(folder: DesignFolder) -> Clocking | None:
-    """Return what is known of the registers of a design; None if it has none."""
+    """Return the timing of a design with registers; None if it has none."""
     timing = folder.manifest.timing
     if timing is None:
         return None

@@ -249,12 +249,12 @@ _WORDS = {
     "experiment", "published", "ours", "weights refitted", "goal", "circuit proven", "widths", "stop",
 }  # fmt: skip
 _LATER: dict[str, Any] = {"fitted": None}
-"""Values of a row that came later than the format, and what stands for them."""
+"""Values of a row that are newer than the format, and their defaults."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text: ``numeric`` are the places of columns that hold numbers."""
+    """A table of text: ``numeric`` are the indices of columns with numbers."""
 
     id: str
     headings: tuple[str, ...]
@@ -287,7 +287,7 @@ class Reproduction:
         return as_text(self.record, "mode")
 
     def verdict(self) -> Verdict:
-        """Say whether all runs are complete; their results are for the reader to judge."""
+        """Return a verdict on completeness only; the reader judges the results."""
         if self.record.get("complete") is not True:
             return Verdict("none", "not complete", "Some seeds were not run; see the settings.")
         if not self.missing:
@@ -322,7 +322,7 @@ class Reproduction:
         return f"{words}; {self.done} with a run"
 
     def facts(self) -> list[tuple[str, str, bool]]:
-        """Return name, value and whether it is code of where the figures came from."""
+        """Return the provenance of the figures: name, value and whether the value is code."""
         facts = []
         names = [as_text(row, "name") for row in records(self.record, "rows")]
         if self.mode in ("quick", "full") and set(names) <= set(EXPERIMENTS):
@@ -370,7 +370,7 @@ def read_reproduction(directory: StrPath) -> Reproduction:
 def _cells(
     row: dict[str, Any], make: Callable[[dict[str, Any]], tuple[str, ...]]
 ) -> tuple[str, ...] | None:
-    """Return a row as text, None if it is not as the program writes it."""
+    """Return a row as text, None if it is invalid."""
     try:
         cells = make({**_LATER, **row})
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):

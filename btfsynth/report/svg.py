@@ -50,7 +50,7 @@ def drawing(
 
 
 def number(value: float) -> str:
-    """Return a coordinate with two decimals at most: the same text on every machine."""
+    """Return a coordinate with at most two decimals, the same text on every machine."""
     return f"{value:.2f}".rstrip("0").rstrip(".").replace("-0", "0", value == 0) or "0"
 
 
@@ -101,7 +101,7 @@ def log_axis(values: Iterable[float], start: float, end: float) -> Axis:
 
 
 def linear_axis(least: float, greatest: float, start: float, end: float, steps: int = 5) -> Axis:
-    """Return an axis from value to value, round values marked, some ``steps`` of them."""
+    """Return an axis between two values, with about ``steps`` round values marked."""
     if greatest <= least:
         greatest = least + 1
     rough = (greatest - least) / max(1, steps)

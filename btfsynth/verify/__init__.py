@@ -1,1 +1,1 @@
-"""Checks that hardware and netlists do what they should."""
+"""Checks of hardware and netlists."""

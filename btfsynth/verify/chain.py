@@ -1,10 +1,9 @@
 """The whole chain of checks over a design folder; every link can fail.
 
-The files against their hashes, the vectors against the function they were made from, the netlist against
-the vectors, the Verilog as an independent reader understands it, its equivalence with the netlist, every
-simulator there is, Yosys as a second prover of the Verilog and as the way to prove the Amaranth module, GHDL
-as the way to prove the VHDL, and at last the checks themselves: faults put into the design must be noticed,
-by the vectors and by the testbench.
+The chain: files against their hashes, vectors against their function, the netlist against the vectors, the
+Verilog as read by an independent reader and its equivalence with the netlist, every installed simulator, Yosys
+as a second prover of the Verilog and as a prover of the Amaranth module, GHDL as a prover of the VHDL, and
+finally the checks themselves: vectors and testbench must detect injected faults.
 """
 
 from __future__ import annotations
@@ -87,10 +86,10 @@ def verify_design(
     timeout: float | None = None,
     on_link: Callable[[str], None] = lambda _: None,
 ) -> Verification:
-    """Check a design folder link by link; every link is checked, whatever became of those before.
+    """Check a design folder link by link; every link is checked, even after a failure.
 
-    Simulators that are named must be installed and end in time; ``all`` stands for all that fit the design,
-    None for those that are installed. `timeout` is in seconds for each command of a tool and each SAT proof; if
+    Named simulators must be installed and end in time; ``all`` means all that fit the design, None those that
+    are installed. `timeout` is in seconds for each command of a tool and each SAT proof; if
     None, `DEFAULT_TIMEOUT`, more for simulators of a large design, and no limit for proofs. `on_link` gets the
     name of every link before it is checked.
     """
@@ -242,7 +241,7 @@ class _Chain:
         return _passed(_vectors(vectors), "; ".join([f"{netlist.n_cells} cells", *beside]))
 
     def same_files(self, netlist: Netlist, path: Path) -> Sequence[str]:
-        """Compare files in other formats with the netlist that is in a file; return what to say of them."""
+        """Compare files in other formats with the netlist of a file; return the result in words."""
         found = check_netlist_files(self.design, netlist, path, self.timeout)
         if found.problem is not None:
             raise _failed(_vectors(self.design.vectors), found.problem, found.counterexample)
@@ -285,7 +284,7 @@ class _Chain:
         return self.proven(("netlist", self.netlist), ("Verilog", self.parsed))
 
     def proven(self, one: tuple[str, Netlist], other: tuple[str, Netlist]) -> Link:
-        """Prove two netlists equal; each comes with its name."""
+        """Prove two named netlists equivalent."""
         found = equivalent(one[1], other[1], self.timeout)
         covers = f"all 2^{one[1].n_inputs} inputs"
         if found.counterexample is None:
@@ -359,7 +358,7 @@ class _Chain:
         return self.proven((what, wanted), ("VHDL", align(wanted, netlist)))
 
     def reference(self, other: str) -> tuple[str, Netlist]:
-        """Return what the module in another language is compared with, and its name."""
+        """Return the netlist, and its name, to compare the module in another language with."""
         if self.netlist is not None:
             return "netlist", self.netlist
         if self.parsed is not None:
@@ -427,7 +426,7 @@ class _Chain:
         return replace(_passed(covers, detail), figures=figures)
 
     def testbench(self) -> Link:
-        """Let the testbench fail on mutants, on as many vectors as bit-parallel simulation says."""
+        """Check that the testbench fails on mutants, on the number of vectors found by simulation."""
         netlist, simulator = self.netlist or self.parsed, SIMULATORS[_BENCH_SIMULATOR]
         reason = simulator.find().reason
         if reason is not None:
@@ -447,7 +446,7 @@ class _Chain:
 
 
 def _require_same(problem: str | None, covers: str = "") -> None:
-    """Fail for what two files say differently."""
+    """Fail if two files contradict each other."""
     if problem:
         raise _failed(covers, problem)
 

@@ -67,9 +67,9 @@ class Comparison:
 
 
 def compare(a: Subject, b: Subject, timeout: float | None = None) -> Comparison:
-    """Compare two designs on every input for which the outputs matter in both.
+    """Compare two designs on every input vector, except where an output is a don't-care in either.
 
-    Latencies are noted where they differ; what is compared is the function.
+    Only the function is compared; different latencies are noted.
     """
     return _Pair(a, b, timeout).compare()
 
@@ -103,10 +103,10 @@ def error_between(
     bits: bool = False,
     timeout: float | None = None,
 ) -> ErrorBetween:
-    """Measure the error of `b` against `a` on every input vector for which the outputs matter in both.
+    """Measure the error of `b` with respect to `a` on every input vector without don't-cares in either.
 
     With more than `MAX_MEASURED_INPUTS` inputs the largest absolute error is proven by a solver, within
-    `timeout` seconds, and all else is estimated from a sample.
+    `timeout` seconds, and the other metrics are estimated from a sample.
     """
     return _Pair(a, b, timeout).error(signed, bits)
 
@@ -157,7 +157,7 @@ class _Pair:
         return self.worst(errors, f"wce proven by a solver, all else from {method} at random", None)
 
     def error_on(self, reading: Reading, vectors: NDArray[np.uint8]) -> ErrorBetween:
-        """Measure it on listed vectors, of those on which every output matters in both."""
+        """Measure the error on listed vectors, those without don't-cares in either."""
         meter = Meter(reading)
         mattering = 0
         for start in range(0, len(vectors), _VECTORS_AT_ONCE):
@@ -175,7 +175,7 @@ class _Pair:
         return self.worst(errors, method, worst)
 
     def worst(self, errors: Errors, method: str, vector: NDArray[np.uint8] | None) -> ErrorBetween:
-        """Return errors with the vector of the largest one; without `vector` its number says which it is."""
+        """Return errors with the vector of the largest one, by default given by its number."""
         found = ErrorBetween(errors, method, tuple(self.notes))
         if vector is None and errors.worst is not None and errors.exhaustive:
             vector = (errors.worst >> np.arange(len(self.inputs)) & 1).astype(np.uint8)
@@ -188,7 +188,7 @@ class _Pair:
         return Comparison(equal, method, (), latencies=self.latencies)
 
     def vectors(self) -> NDArray[np.uint8] | None:
-        """Return all vectors that can matter, ``(vectors, inputs)``; None where these are not listed."""
+        """Return all vectors with defined outputs, ``(vectors, inputs)``; None if these are not listed."""
         if not (self.a.leaves_open or self.b.leaves_open or self.a.table or self.b.table):
             return None
         listed = []
@@ -206,14 +206,14 @@ class _Pair:
     def evaluate(
         self, vectors: NDArray[np.uint8]
     ) -> tuple[tuple[NDArray[np.uint8], NDArray[np.bool_]], ...]:
-        """Return outputs of both and where they matter, in the order of the first."""
+        """Return the outputs of both and their care masks, in the order of the first."""
         own = np.empty_like(vectors)
         own[:, self.inputs] = vectors
         values, care = self.b.evaluate(own)
         return self.a.evaluate(vectors), (values[:, self.outputs], care[:, self.outputs])
 
     def on_vectors(self, vectors: NDArray[np.uint8]) -> Comparison:
-        """Compare on listed vectors; on all others no output matters."""
+        """Compare on listed vectors; on all others the outputs are don't-cares."""
         mattering, wrong_one = 0, None
         for start in range(0, len(vectors), _VECTORS_AT_ONCE):
             part = vectors[start : start + _VECTORS_AT_ONCE]
@@ -251,7 +251,7 @@ class _Pair:
         return self.differs(found.counterexample, f"{found.method}{where}")
 
     def is_all_open(self, like: Netlist, loose: Sequence[Netlist]) -> bool:
-        """Tell whether no output matters for any input vector, as far as that is found out in time."""
+        """Return True if every output is a don't-care for every input vector, as far as decided in time."""
         cells = np.empty((0, 3), dtype=np.int32)
         zeros, ones = (
             replace(like, fanins=cells, outputs=np.full(like.n_outputs, literal, dtype=np.int32))
@@ -309,7 +309,7 @@ _MISSING = object()
 
 
 def count_contradiction(manifest: Manifest, netlist: Netlist) -> str | None:
-    """Return where the counts of the manifest are not those of a netlist, None if nowhere."""
+    """Return the first count of the manifest that differs from a netlist, None if all agree."""
     if not manifest.netlist:
         return None  # of a version that kept none
     counted = vars(statistics(netlist))
@@ -321,9 +321,9 @@ def count_contradiction(manifest: Manifest, netlist: Netlist) -> str | None:
 
 
 def data_contradiction(design: Design) -> str | None:
-    """Return which file of the folder has another hash of the data than the manifest, None if none has.
+    """Return the first file whose hash of the data differs from the manifest, None if all agree.
 
-    A manifest without seed is of a netlist, in a folder that may hold files of another design.
+    A manifest without a seed belongs to a netlist, whose folder may contain files of another design.
     """
     manifest, folder = design.manifest, design.directory
     verilog = design.path("verilog")
@@ -335,7 +335,7 @@ def data_contradiction(design: Design) -> str | None:
 
 
 def training_contradiction(design: Design) -> str | None:
-    """Return which file of the folder has another seed or trial than the manifest, None if none does."""
+    """Return the first file whose seed or trial differs from the manifest, None if all agree."""
     manifest, folder = design.manifest, design.directory
     options = manifest.options
     verilog = design.path("verilog")
@@ -359,7 +359,7 @@ def training_contradiction(design: Design) -> str | None:
 
 
 def _first_other(stated: Mapping[str, Any], what: str, said: Any) -> str | None:
-    """Return which file says something else than the manifest, given what each says or `_MISSING`."""
+    """Return the first file that contradicts the manifest, given the value of each or `_MISSING`."""
     for file, found in stated.items():
         if found is not _MISSING and found != said:
             manifest = f"no {what}" if said is None else f"{what} {shown(said, _MAX_SHOWN)}"
@@ -388,7 +388,7 @@ def _run_file(path: Path, section: str) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class FilesCheck:
-    """How the netlist files of a design compare with its netlist."""
+    """Comparison of the netlist files of a design with its netlist."""
 
     same: tuple[str, ...] = ()  # names of the files that are equal
     undecided: tuple[str, ...] = ()  # names of those that were not compared in time, and why
@@ -408,7 +408,7 @@ def check_netlist_files(
 ) -> FilesCheck:
     """Compare every netlist file that the manifest lists with the netlist that was read from `path`.
 
-    None has registers: in the folder of a pipeline they hold the netlist without these.
+    In the folder of a pipeline, these files contain the netlist without registers.
     """
     same, undecided = [], []
     files = design.manifest.files

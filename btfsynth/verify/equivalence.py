@@ -1,11 +1,11 @@
-"""Whether two netlists compute the same function: exhaustive simulation, or SAT sweeping.
+"""Equivalence of two netlists: exhaustive simulation, or SAT sweeping.
 
 Up to `MAX_EXHAUSTIVE_INPUTS` inputs every vector is simulated. Beyond, both netlists are joined at their
-inputs, and signals inside that are equal are found and merged from the inputs on: what an optimiser has left
-alone by hashing, what it has replaced by small common cuts (see `btfsynth.passes.sat_sweep`), what is left by
-simulation and solvers (see `btfsynth.passes.sat_sweep`). The outputs are then close to what has been merged. A
-first round asks only about the cells next to two signals; outputs still apart get rounds of a solver on their
-own cones, with more conflicts each, and in the end one question without limit each.
+inputs, and equal internal signals are merged from the inputs on: unchanged parts by hashing, locally replaced
+parts by small common cuts, and the rest by simulation and solvers (see `btfsynth.passes.sat_sweep`). The
+outputs are then close to merged signals. A first round proves equality from neighbouring cells only; outputs
+that still differ get solver rounds on their cones with increasing conflict limits, and finally one question
+without a limit.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _by_sat(a: Netlist, b: Netlist, timeout: float | None = None) -> Equivalence
 
 
 _ROUNDS: tuple[int | None, ...] = (None, 200, 2000, 20_000)
-"""Conflicts a pair of signals on whole cones, by round; None: only what the cells next to both tell."""
+"""Conflicts per pair of signals on whole cones, by round; None for neighbouring cells only."""
 _WORDS = 16
 _SEED = 1
 

@@ -67,7 +67,7 @@ class Verification:
 
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even escaped."""
+"""Characters that XML 1.0 cannot contain, even escaped."""
 
 
 def junit_xml(verification: Verification) -> str:

@@ -1,6 +1,6 @@
-"""The mutation score: how many single faults of a netlist the vectors of a design notice.
+"""The mutation score: the number of single faults of a netlist that the vectors of a design detect.
 
-Four kinds: an inverter more or less, a gate of another kind (AND for OR, a majority that ignores one of its
+Four kinds: an inverter added or removed, a gate of another kind (AND for OR, a majority that ignores one of its
 fan-in), a fan-in or an output read from a neighbour, and a signal or a fan-in stuck at a constant.
 """
 
@@ -94,7 +94,7 @@ def mutate(netlist: Netlist, mutant: Mutant) -> Netlist:
 
 
 def describe(netlist: Netlist, mutant: Mutant, cells: Sequence[str] | None = None) -> str:
-    """Return what a mutant changes, with the names that signals have in the Verilog."""
+    """Return the change of a mutant in words, with the names of the Verilog."""
     cells = cell_names(netlist) if cells is None else cells
     nodes = ["", *bit_names(netlist.input_ports), *cells]
     place, literal = mutant.edits[0]
@@ -229,9 +229,9 @@ def score_mutants(
     limit: int,
     timeout: float | None = None,
 ) -> MutationScore:
-    """Try up to `limit` mutants of a netlist on test vectors, on all of which it is right.
+    """Try up to `limit` mutants of a netlist on test vectors, on which the netlist is correct.
 
-    `specified`: the vectors are all that is asked of the design, which may do anything elsewhere.
+    `specified`: the vectors define the design completely; all other vectors are don't-cares.
     """
     everything = list_mutants(netlist)
     killed: list[tuple[Mutant, int]] = []
@@ -275,7 +275,7 @@ def spread(mutants: Sequence[tuple[Mutant, int]], count: int) -> tuple[tuple[Mut
 def run_mutant(
     design: Design, netlist: Netlist, mutant: Mutant, simulator: Simulator, timeout: float
 ) -> CheckResult:
-    """Run the testbench of a design, as it is on disk, on a mutant written as Verilog."""
+    """Run the testbench of a design folder on a mutant written as Verilog."""
     manifest = design.manifest
     names = HdlNames(manifest.module, manifest.input_ports, manifest.output_ports, ())
     with workspace_folder() as directory:

@@ -24,7 +24,7 @@ from btfsynth.sim.registry import (
 from btfsynth.time_box import TimeUp, time_box
 
 _MIN_SECONDS = 5.0
-"""What a check gets however late it is."""
+"""Minimum seconds for a check, even after the deadline."""
 
 
 def simulate_design(
@@ -35,9 +35,9 @@ def simulate_design(
 ) -> tuple[CheckResult, ...]:
     """Check a design folder by its parsed Verilog, then by simulators; one result each.
 
-    None stands for all simulators that fit the design and end soon (see `btfsynth.sim.effort`), ``all`` for all
-    that fit. One that is not installed, or does not end within `timeout` seconds, is listed as skipped. Without
-    a timeout each check gets the time until `deadline`, a `time.monotonic` value, but some seconds at least.
+    None means all simulators that fit the design and are fast enough, ``all`` all that fit. One that is not
+    installed, or does not end within `timeout` seconds, is listed as skipped. Without a timeout each check gets
+    the time until `deadline`, a `time.monotonic` value, but at least some seconds.
     """
     directory = as_path(directory)
     known = (*SIMULATORS, PARSED_CHECK, ALL_SIMULATORS)
@@ -85,7 +85,7 @@ def _run(
 
 
 def timed_out(seconds: float) -> str:
-    """Say that a tool timed out, and the remedy."""
+    """Return the message of a time-out, with the remedy."""
     return f"timed out after {seconds:g} s; increase `timeout`"
 
 
@@ -109,7 +109,7 @@ def check_parsed(design: Design) -> CheckResult:
 
 
 def _check_time(design: Design, circuit: Circuit) -> None:
-    """Compare latency and controls with what the manifest says."""
+    """Compare latency and controls with the manifest."""
     timing, found, path = design.manifest.timing, circuit.clocking, design.path("verilog")
     if timing is None or found is None:
         if timing is not None or found is not None:

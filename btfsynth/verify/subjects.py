@@ -1,4 +1,4 @@
-"""What can be compared: a netlist, a table, a design folder, VHDL or an Amaranth module.
+"""Subjects of a comparison: a netlist, a table, a design folder, VHDL or an Amaranth module.
 
 `align` brings two netlists from different files to the same ports.
 """
@@ -34,7 +34,7 @@ from btfsynth.verify.yosys import VHDL_ENDINGS, amaranth_netlist, vhdl_netlist
 _SHOWN = 8
 
 ORDER_NOTE = "matched by their order"
-"""What a note says of ports without a partner of their name."""
+"""Words of a note about ports without a partner of the same name."""
 
 
 def align(first: Netlist, second: Netlist) -> Netlist:
@@ -52,7 +52,7 @@ def align(first: Netlist, second: Netlist) -> Netlist:
 def under_ports(
     netlist: Netlist, inputs: NDArray[np.int64], outputs: NDArray[np.int64], first: Netlist
 ) -> Netlist:
-    """Return a netlist under the ports of another, whose bits are those of this one (see `match_bits`)."""
+    """Return a netlist with the ports of another, by a mapping of bits (see `match_bits`)."""
     moved = np.arange(netlist.n_nodes)
     moved[1 + inputs] = 1 + np.arange(len(inputs))
 
@@ -72,9 +72,9 @@ def under_ports(
 def match_bits(
     kind: str, first: Sequence[Port], second: Sequence[Port]
 ) -> tuple[NDArray[np.int64], str]:
-    """Return the bit of the second for every bit of the first, ``(bits,)`` int64, and what was guessed.
+    """Return the bit of the second for every bit of the first, ``(bits,)`` int64, and notes on guesses.
 
-    `kind` says what the bits are, for messages; see `align`.
+    `kind` names the bits in messages; see `align`.
     """
     if total_width(first) != total_width(second):
         raise _different(
@@ -111,7 +111,7 @@ def match_bits(
 def _in_ranges(
     kind: str, first: Sequence[Port], second: Sequence[Port]
 ) -> tuple[list[Port], list[str]]:
-    """Return the second ports, those whose bits have other indices in the first under these, and what to note.
+    """Return the second ports with the indices of the first where these differ, and notes.
 
     Bits of ``[0:3]`` and ``[3:0]`` keep their names; those of ``[7:4]`` and ``[3:0]`` have none in common.
     """
@@ -147,9 +147,9 @@ def _order_note(kind: str, first: Sequence[Port], second: Sequence[Port]) -> str
 
 
 def with_ranges(netlist: Netlist, inputs: Sequence[Port], outputs: Sequence[Port]) -> Netlist:
-    """Return a netlist with the ranges of wanted ports where it has ports of their name and width.
+    """Return a netlist with the ranges of given ports, if names and widths agree.
 
-    For what comes from a language in which every vector counts from 0.
+    For files in a language in which every vector counts from 0.
     """
 
     def found(own: Sequence[Port], wanted: Sequence[Port]) -> tuple[Port, ...]:
@@ -185,7 +185,7 @@ _TABLES = ("pla", "truth")
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A function on listed input vectors; on all others no output matters."""
+    """A function on listed input vectors; on all others the outputs are don't-cares."""
 
     patterns: Dataset  # Boolean, without contradictions; an input vector may come twice
 
@@ -196,7 +196,7 @@ class Table:
 
     @cached_property
     def _merged(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
-        """Every vector once, with its outputs and where these matter."""
+        """Every vector once, with its outputs and care mask."""
         groups, first = group_rows(self.patterns.inputs)
         shape = len(first), self.patterns.n_outputs
         values, care = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
@@ -206,7 +206,7 @@ class Table:
         return self.patterns.inputs[first], values.astype(np.uint8), care
 
     def evaluate(self, vectors: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Return the outputs for ``(vectors, input bits)`` uint8, and where these matter."""
+        """Return the outputs for ``(vectors, input bits)`` uint8, and their care mask."""
         _, values, care = self._merged
         keys, rows = self._index
         wanted = _keys(vectors)
@@ -262,20 +262,20 @@ class Subject:
 
     @property
     def leaves_open(self) -> bool:
-        """True if there is an output that does not matter for some input vector."""
+        """True if some output is a don't-care for some input vector."""
         if self.table is None:
             return self.dont_care is not None
         return not self.table.patterns.exhaustive
 
     def under_ranges(self, other: Subject) -> Subject:
-        """Return it with the ranges of another one's ports if its own say nothing of indices."""
+        """Return it with the ranges of another one's ports if its own have no indices."""
         if self.netlist is None or not self.counts_from_zero or other.counts_from_zero:
             return self
         netlist = with_ranges(self.netlist, other.input_ports, other.output_ports)
         return replace(self, netlist=netlist)
 
     def evaluate(self, vectors: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Return the outputs for ``(vectors, input bits)`` uint8, and where these matter, bool."""
+        """Return the outputs for ``(vectors, input bits)`` uint8, and their bool care mask."""
         if self.table is not None:
             return self.table.evaluate(vectors)
         assert self.netlist is not None
@@ -290,7 +290,7 @@ def read_subject(
 ) -> Subject:
     """Read a netlist or, unless `tables` is False, a table or a task; of a design folder, its Verilog.
 
-    A text that begins with the name of a task is a task (see `load`). A Python file is run and its Amaranth
+    A string that begins with the name of a task is a task (see `load`). A Python file is run and its Amaranth
     component read by way of Yosys; VHDL is read by way of GHDL. Registers of a pipelined design folder count as
     wires. `comb` makes the registers of a netlist ports (see `read_design`); `timeout` is in seconds for each
     command of a tool, `DEFAULT_TIMEOUT` if None.
@@ -331,7 +331,7 @@ def read_subject(
 
 
 def is_table(path: Path) -> bool:
-    """Tell whether a file holds patterns in a format that netlists are not read from."""
+    """Return True if a file contains patterns in a format without netlists."""
     ending = path.suffix.lower()
     if any(ending in reader.endings for reader in READERS.values()):
         return False
@@ -339,7 +339,7 @@ def is_table(path: Path) -> bool:
 
 
 def _listed_pla(path: Path) -> Dataset | None:
-    """Return the patterns of a PLA file that lists what matters; None if it does not or they are too many."""
+    """Return the patterns of a PLA file of listed vectors; None for complete or too large tables."""
     try:
         dataset = load(path, format="pla")
     except DataError:
@@ -367,7 +367,7 @@ def _of_table(path: Path, dataset: Dataset) -> Subject:
 
 
 def _made_up(ports: tuple[Port, ...], name: str) -> tuple[Port, ...]:
-    """Return ports without a name of their own where they are what tables without names have."""
+    """Return ports without names if they have the default names of tables."""
     return tuple(
         replace(port, named=False) if len(ports) == 1 and port.name == name else port
         for port in ports
@@ -395,7 +395,7 @@ def _latency(manifest: Manifest) -> int:
 
 
 def _manifest_of(path: Path) -> Manifest | None:
-    """Return the manifest of the design folder that a file is of, None if it is of none."""
+    """Return the manifest of the design folder of a file, None if there is none."""
     try:
         manifest = load_manifest(path.parent)
     except DataError:
@@ -413,7 +413,7 @@ def verilog_netlist(directory: Path, manifest: Manifest) -> Netlist:
 
 
 def stored_netlist(directory: Path, manifest: Manifest) -> Netlist | None:
-    """Return the netlist that a design folder keeps, under the names of the data; None if it keeps none."""
+    """Return the netlist of a design folder, with the names of the data; None if there is none."""
     path = directory / f"{manifest.module}.mig"
     if not path.is_file():
         return None

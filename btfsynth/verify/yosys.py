@@ -1,12 +1,12 @@
 """Yosys as a second prover, which shares nothing with this package, and as a reader of VHDL and Amaranth.
 
-The Verilog as it is on disk is joined with a reference in a miter that Yosys' own SAT solver proves never to
-differ. The reference is a ``case`` statement made from the test vectors where they list every input, else
-the netlist as BLIF. In this the nets have the names they have in the Verilog, so that Yosys can prove them
-net by net, which ends where one large question would take too long.
+The Verilog file and a reference form a miter, which Yosys' SAT solver proves constant. The reference is a
+``case`` statement made from the test vectors if they list every input, else the netlist as BLIF. Its nets have
+the names of the Verilog, so that Yosys can prove them net by net, which succeeds where one large question would
+take too long.
 
-Registers of a clocked design are taken out first, enabled and not reset: what is left is the function that
-every path computes, whatever its latency. Simulation and the reader of Verilog check the latency.
+Registers of a clocked design are removed first, enabled and not reset, which leaves the function of every path,
+whatever its latency. Simulation and the Verilog reader check the latency.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ def blif_reference(manifest: Manifest, netlist: Netlist) -> Reference:
 def _without_registers(module: str, controls: Sequence[str]) -> tuple[str, ...]:
     """Return the commands that turn registers of a flat module into wires and remove its control ports.
 
-    The module is ``*`` where there is no other. A register that feeds itself would become a loop, about which
-    anything can be proven, so loops end in an error.
+    The module is ``*`` if it is the only one. A register that feeds itself would become a loop, about which
+    anything can be proven, so loops are an error.
     """
     if not controls:
         return ()
@@ -139,7 +139,7 @@ def _without_registers(module: str, controls: Sequence[str]) -> tuple[str, ...]:
 def prove(yosys: Yosys, design: Design, reference: Reference, timeout: float) -> Proof:
     """Prove the Verilog of a design equal to a reference on every input.
 
-    Registers are taken for wires, so that this says nothing of the latency.
+    Registers are treated as wires, so this does not check the latency.
     """
     module, gold = design.manifest.module, _name(design.manifest)
     timing = design.manifest.timing
@@ -194,7 +194,7 @@ def _run(yosys: Yosys, script: Sequence[str], workspace: Path, timeout: float) -
 
 
 def as_synthesized(error: DataError, tools: str, path: StrPath) -> DataError:
-    """Return what is wrong with the netlist that tools made of a file as an error of the file."""
+    """Convert an error in a tool's netlist of a file to an error of the file."""
     path = as_path(path)
     # its path and line are those of a file that is gone by now
     text = str(error).partition(": ")[2] if error.path else str(error)
@@ -204,9 +204,9 @@ def as_synthesized(error: DataError, tools: str, path: StrPath) -> DataError:
 def netlist_of_rtlil(
     yosys: Yosys, rtlil: str, timeout: float, controls: Sequence[str] = ()
 ) -> Netlist:
-    """Return the netlist that Yosys makes of the one module in RTLIL, by way of BLIF.
+    """Return the netlist of the only module in RTLIL, by Yosys and BLIF.
 
-    Control ports among `controls` (``clk``, ``rst``, ``en``) are removed and registers taken for wires.
+    Control ports among `controls` (``clk``, ``rst``, ``en``) are removed, and registers become wires.
     """
     inputs = set(_INPUT.findall(rtlil))
     controls = [name for name in controls if name in inputs]
@@ -216,7 +216,7 @@ def netlist_of_rtlil(
 def netlist_of_verilog(
     yosys: Yosys, verilog: str, timeout: float, controls: Sequence[str] = ()
 ) -> Netlist:
-    """Return the netlist that Yosys makes of Verilog, of which it reads more than this package.
+    """Return the netlist of Verilog by Yosys, which reads more of it than this package.
 
     Unlike those of `netlist_of_rtlil`, all `controls` must be ports.
     """
@@ -226,7 +226,7 @@ def netlist_of_verilog(
 def _synthesized(
     yosys: Yosys, read: tuple[str, str], text: str, timeout: float, controls: Sequence[str]
 ) -> Netlist:
-    """Return the netlist of a text, given the command that reads it and the file it is put in."""
+    """Return the netlist of a text, given the command that reads it and the name of its file."""
     command, file = read
     script = (
         f"{command} {file}",
@@ -285,7 +285,7 @@ _VERILOG_INPUT = re.compile(r"^\s*\(?\s*input\s+(?:\[[^\]]*\]\s*)?(\w+)", re.MUL
 def vhdl_netlist(
     path: StrPath, timeout: float = DEFAULT_TIMEOUT, controls: Collection[str] = ()
 ) -> Netlist:
-    """Return what the one entity in a VHDL-93 or VHDL-2008 file computes; its ports keep their names.
+    """Return the netlist of the only entity in a VHDL-93 or VHDL-2008 file; its ports keep their names.
 
     `controls` names the control ports of registers, if the entity has any; `timeout` is in seconds per command.
     """
@@ -321,7 +321,7 @@ def vhdl_netlist(
 def _read(
     file: Path, verilog: str, path: Path, timeout: float, controls: Collection[str]
 ) -> Netlist:
-    """Read what GHDL made, through Yosys if it is more than gates."""
+    """Read the output of GHDL, through Yosys if it has more than gates."""
     inputs = set(_VERILOG_INPUT.findall(verilog))
     present = sorted(inputs & set(controls))
     what = "a circuit with controlled registers"
@@ -342,7 +342,7 @@ def _read(
 
 
 def _free_prefix(text: str) -> str:
-    """Return what no word of the text begins with."""
+    """Return a prefix that no word of the text begins with."""
     prefix = "x_"
     while re.search(rf"\b{prefix}", text, re.IGNORECASE):
         prefix = f"x{prefix}"
@@ -383,7 +383,7 @@ def _complaint(completed: Completed, path: Path) -> Exception:
 def amaranth_netlist(
     path: StrPath, timeout: float = DEFAULT_TIMEOUT, controls: Collection[str] = ()
 ) -> Netlist:
-    """Return what the one Amaranth component in a Python file, which is run, computes (see `vhdl_netlist`)."""
+    """Run a Python file and return the netlist of its only Amaranth component (see `vhdl_netlist`)."""
     path = as_path(path)
     if not path.is_file():
         raise DataError("no such file", path)
