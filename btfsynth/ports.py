@@ -124,7 +124,7 @@ def pin_order(ports: Sequence[Port]) -> list[int]:
 
 
 def in_pin_order(ports: Sequence[Port]) -> bool:
-    """Tell whether the bits of all ports, in order, are the pins in order."""
+    """Return whether the bits of all ports, in order, are the pins in order."""
     order = pin_order(ports)
     return order == list(range(len(order)))
 

@@ -246,7 +246,7 @@ def _read(
 
 
 def _is_sample_of(dataset: Dataset, netlist: Netlist) -> bool:
-    """Tell whether patterns are a sample of what a netlist computes; others cannot be kept at all."""
+    """Return whether patterns are a sample of what a netlist computes; others cannot be kept at all."""
     from btfsynth.flow.patterns import count_targets, fitted
 
     return not dataset.says_all and count_targets(netlist, fitted(netlist, dataset)).all_right

@@ -382,7 +382,7 @@ def _steps(code: InputCode) -> tuple[float, ...]:
 
 
 def is_table(dataset: Dataset) -> bool:
-    """Tell whether inputs have to be coded before they are bits, or could be."""
+    """Return whether inputs have to be coded before they are bits, or could be."""
     return dataset.input_kind in (InputKind.TABLE, InputKind.ANALOG)
 
 

@@ -140,7 +140,7 @@ def word_of(value: Any) -> str:
 
 
 def is_missing(value: Any) -> bool:
-    """Tell whether a value of an array stands for none: None, NaN, NaT and pandas' NA."""
+    """Return whether a value of an array stands for none: None, NaN, NaT and pandas' NA."""
     if value is None:
         return True
     try:
@@ -153,7 +153,7 @@ def is_missing(value: Any) -> bool:
 
 
 def is_frame(values: Any) -> bool:
-    """Tell whether something is a frame of pandas, or what works like one."""
+    """Return whether something is a frame of pandas, or what works like one."""
     return hasattr(values, "columns") and hasattr(values, "iloc")
 
 

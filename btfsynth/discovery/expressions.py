@@ -107,8 +107,8 @@ def _two_cells(errors: Any, whole: Any, scratch: Any, random: Any) -> Any:
 def _three_cells(errors: Any, whole: Any, work: Any, tries: Any, random: Any) -> Any:
     """Find rows a to g so that ``MAJ(a, MAJ(b, c, d), MAJ(e, f, g))`` is right; `NONE` seven times if none are.
 
-    work: (errors as large as the first, int32 (literals,), scratch), changed; tries: how many first cells are
-    tried with each literal a; random: uint64 (1,), changed.
+    work: (errors as large as the first, int32 (literals,), scratch), modified; tries: how many first cells are
+    tried with each literal a; random: uint64 (1,), modified.
     """
     rows, counts, literals, size = errors
     inner, near, scratch = work

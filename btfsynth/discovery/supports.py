@@ -50,7 +50,7 @@ def _one_support(columns: Any, target: Any, among: Any, random: Any) -> Any:
     """Choose signals until they determine the target, then leave out what was not needed.
 
     columns: uint8 (signals, vectors); target: uint8 (vectors,); among: one of this many best is taken; random:
-    uint64 (1,), changed. Returns int64 numbers, all signals if even they do not determine it.
+    uint64 (1,), modified. Returns int64 numbers, all signals if even they do not determine it.
     """
     n_signals, n_vectors = columns.shape
     left = np.arange(n_vectors)
@@ -103,7 +103,7 @@ def _pairs(
     counts: Any,
     n_classes: Any,
 ) -> Any:
-    """Count the pairs that are left when a signal (-1: none) splits the classes. Changes counts."""
+    """Count the pairs that are left when a signal (-1: none) splits the classes. Modifies counts."""
     counts[:n_classes] = 0
     for vector in left:
         bit = 0 if signal < 0 else columns[signal, vector]
@@ -120,7 +120,7 @@ def _split(
 ) -> Any:
     """Split the classes by a signal, drop the vectors of classes with one value; return vectors and classes.
 
-    Changes left (its first ones are kept), classes and counts.
+    Modifies left (its first ones are kept), classes and counts.
     """
     most = 0
     for k in range(n_left):

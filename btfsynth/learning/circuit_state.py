@@ -147,7 +147,7 @@ def evaluate_gate(state: State, place: int, with_flipped: bool) -> None:
 def arrange(state: State) -> None:
     """Find the gates in use, their order and their references; free all others.
 
-    Changes kinds, order, refs and size; values are left as they are.
+    Modifies kinds, order, refs and size; values are left as they are.
     """
     base = first_place(state)
     state.refs[:] = 0
@@ -197,7 +197,7 @@ def refresh(state: State) -> None:
 def find_members(state: State, root: int, references: int) -> int:
     """Find the gates that become free when a gate loses `references` references; return their number.
 
-    Changes members and inside; `forget_members` undoes this.
+    Modifies members and inside; `forget_members` undoes this.
     """
     if root < 0 or state.refs[root] > references:
         return 0

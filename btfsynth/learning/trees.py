@@ -134,7 +134,7 @@ def _grow(
     value: Any,
     order: Any,
 ) -> Any:
-    """Grow a tree. Changes feature to order; returns the numbers of nodes and of splits."""
+    """Grow a tree. Modifies feature to order; returns the numbers of nodes and of splits."""
     most = feature.shape[0]
     rows = np.arange(on.shape[0])
     spare = np.zeros(on.shape[0], dtype=rows.dtype)
@@ -202,7 +202,7 @@ def _measure(
     place: Any,
     node: int,
 ) -> Any:
-    """Find the best split of a node. Changes gain and place; returns the node's value."""
+    """Find the best split of a node. Modifies gain and place; returns the node's value."""
     features = columns.shape[1]
     count = last - first
     total, true, hits = 0.0, 0.0, 0

@@ -179,7 +179,7 @@ def add_columns(
 
 
 def _fill(columns: Sequence[Column], fresh: Sequence[list[int]], adders: Adders) -> None:
-    """Give columns their literals, those of each added up ahead. Changes columns."""
+    """Give columns their literals, those of each added up ahead. Modifies columns."""
     for place, literals in enumerate(fresh):
         for offset, added in enumerate(adders.ahead(literals)):
             for literal in added:

@@ -260,7 +260,7 @@ def scored(sums: Sums, apply: Apply, index: Integers, bits: int | None) -> Score
 
 
 def _meet(columns: Sequence[Floats], gap: float) -> bool:
-    """Tell whether two classes have scores as near to each other as a gap above 0."""
+    """Return whether two classes have scores as near to each other as a gap above 0."""
     values = np.concatenate(columns)
     owner = np.repeat(np.arange(len(columns)), [len(each) for each in columns])
     order = np.argsort(values)

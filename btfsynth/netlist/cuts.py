@@ -114,7 +114,7 @@ def bits_of(part: Any, n_part: Any, whole: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def within(part: Any, n_part: Any, whole: Any, n_whole: Any) -> Any:
-    """Tell whether a set is a subset of another."""
+    """Return whether a set is a subset of another."""
     if n_part > n_whole:
         return False
     place = 0
@@ -164,7 +164,7 @@ def _insert(cut: Any, n_leaves: Any, table: Any, kept: Any, rows: Any, smallest:
 
 @numba.njit(cache=True, nogil=True)
 def _enumerate(cells: Any, first_cell: Any, maps: Any, cuts: Any, smallest: Any) -> None:
-    """Fill in the cuts of all nodes. Changes cuts, zero at first.
+    """Fill in the cuts of all nodes. Modifies cuts, zero at first.
 
     cells: (fanins int32 ``(cells, 3)``, parity bool ``(cells,)``: the others are majorities).
     """
@@ -177,7 +177,7 @@ def _enumerate(cells: Any, first_cell: Any, maps: Any, cuts: Any, smallest: Any)
 
 @numba.njit(cache=True, nogil=True)
 def begin_cuts(first_cell: Any, maps: Any, cuts: Any) -> None:
-    """Fill in the cuts of the constant, which has no leaves and table 0, and of the inputs. Changes cuts."""
+    """Fill in the cuts of the constant, which has no leaves and table 0, and of the inputs. Modifies cuts."""
     cuts.counts[0] = 1
     for node in range(1, first_cell):
         _add_itself(node, 0, maps, cuts)
@@ -195,7 +195,7 @@ def _add_itself(node: Any, kept: Any, maps: Any, cuts: Any) -> None:
 def cuts_of_cell(
     row: Any, parity: Any, node: Any, maps: Any, cuts: Any, smallest: Any, scratch: Any
 ) -> None:
-    """Fill in the cuts of a cell, those of its fan-in being there. Changes cuts.
+    """Fill in the cuts of a cell, those of its fan-in being there. Modifies cuts.
 
     row: int32 ``(3,)``, its literals; scratch: int32 ``(2, most leaves)``.
     """

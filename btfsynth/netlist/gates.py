@@ -236,7 +236,7 @@ def of_netlist(netlist: Netlist, basis: Basis) -> GateNetlist:
 
 @numba.njit(cache=True, nogil=True)
 def cell_words(fanin: Any, parity: Any, rows: Any, row: Any, target: Any) -> None:
-    """Compute the signature of a cell, of literals in any order. Changes target[row].
+    """Compute the signature of a cell, of literals in any order. Modifies target[row].
 
     fanin: three literals, int; parity: whether it is one, else a majority; rows: three arrays uint64 ``(nodes,
     words)``, where each literal finds its node, often one; target: the array where the result goes.
@@ -253,7 +253,7 @@ def cell_words(fanin: Any, parity: Any, rows: Any, row: Any, target: Any) -> Non
 
 @numba.njit(cache=True, nogil=True)
 def simulate_gates(fanins: Any, first: Any, values: Any) -> None:
-    """Compute the signatures of all cells, topologically ordered. Changes values, the inputs' rows given.
+    """Compute the signatures of all cells, topologically ordered. Modifies values, the inputs' rows given.
 
     fanins: int32 ``(cells, 3)``; values: uint64 ``(nodes, words)``.
     """

@@ -118,7 +118,7 @@ def normal(a: Any, b: Any, c: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def cell_of(graph: Any, x: Any, y: Any, z: Any) -> Any:
-    """Return the node of a cell with this fan-in; it is made if it has to be. Changes the graph."""
+    """Return the node of a cell with this fan-in; it is made if it has to be. Modifies the graph."""
     fanins, table, _, level, made, _, _ = graph
     slot = slot_of(graph, x, y, z)
     node = np.int64(table[slot])
@@ -133,7 +133,7 @@ def cell_of(graph: Any, x: Any, y: Any, z: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def majority(graph: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return the literal of a majority; a cell is made if it has to be. Changes the graph."""
+    """Return the literal of a majority; a cell is made if it has to be. Modifies the graph."""
     literal = np.int64(folded(a, b, c))
     if literal != NONE:
         return literal
@@ -166,7 +166,7 @@ def fanin_of(graph: Any, literal: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def roll_back(graph: Any, count: Any) -> None:
-    """Forget the nodes from this number on; none may be in use. Changes the graph.
+    """Forget the nodes from this number on; none may be in use. Modifies the graph.
 
     Latest first: with linear probing the slot of the latest node is on no other node's way.
     """
@@ -241,7 +241,7 @@ def sorted_by_level(netlist: Netlist) -> Netlist:
 
 @numba.njit(cache=True, nogil=True)
 def _resolve(substitution: Any, resolved: Any) -> Any:
-    """Follow the chains of a substitution. Changes resolved; returns whether all of them end."""
+    """Follow the chains of a substitution. Modifies resolved; returns whether all of them end."""
     n_nodes = substitution.shape[0]
     state = np.zeros(n_nodes, dtype=np.uint8)
     path = np.zeros(n_nodes + 1, dtype=np.int64)
@@ -308,7 +308,7 @@ def _rebuilt(fanins: Any, outputs: Any, first: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _keep_driving(graph: Any, outputs: Any) -> Any:
-    """Close the gaps of the cells that drive no output; returns how many stay. Changes fanins and outputs."""
+    """Close the gaps of the cells that drive no output; returns how many stay. Modifies fanins and outputs."""
     fanins, first, made = graph.fanins, graph.first, graph.made[0]
     number = np.zeros(
         made, dtype=np.int32
@@ -362,14 +362,14 @@ def begin_sweep(fanins: Any, outputs: Any, first: Any, per_cell: Any = 4) -> Any
 
 @numba.njit(cache=True, nogil=True)
 def read_fanin(literal: Any, row: Any, fanin: Any) -> None:
-    """Find what a cell with these old literals reads now. Changes fanin."""
+    """Find what a cell with these old literals reads now. Modifies fanin."""
     for place in range(3):
         fanin[place] = value_of(literal, row[place])
 
 
 @numba.njit(cache=True, nogil=True)
 def has_room(graph: Any, cells_left: Any) -> Any:
-    """Tell whether forms may be tried while this many cells at most are still to be made."""
+    """Return whether forms may be tried while this many cells at most are still to be made."""
     return graph.made[0] + cells_left + _ROOM < graph.fanins.shape[0]
 
 

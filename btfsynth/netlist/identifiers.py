@@ -39,7 +39,7 @@ class HdlNames:
 
 
 def is_legal(name: str, verilog_only: bool = False) -> bool:
-    """Tell whether a name can stand in Verilog, VHDL, Python and C++ as it is, or in Verilog alone.
+    """Return whether a name can stand in Verilog, VHDL, Python and C++ as it is, or in Verilog alone.
 
     For all of them it begins with a letter (Amaranth takes a leading underscore as private) and is no reserved
     word in any case.
@@ -52,7 +52,7 @@ def is_legal(name: str, verilog_only: bool = False) -> bool:
 
 
 def is_legal_module(name: str) -> bool:
-    """Tell whether a module can have this name in all languages: one that is legal and no name of cells."""
+    """Return whether a module can have this name in all languages: one that is legal and no name of cells."""
     return is_legal(name) and _CELL.fullmatch(name) is None
 
 

@@ -104,7 +104,7 @@ def variable_word(number: Any, word: Any) -> Any:
 def majority_words(
     fanin: Any, rows_a: Any, rows_b: Any, rows_c: Any, row: Any, target: Any
 ) -> None:
-    """Compute the signature of a cell. Changes target[row].
+    """Compute the signature of a cell. Modifies target[row].
 
     fanin: three literals, int; rows_a to target: uint64 ``(nodes, words)``, where each finds its node and where
     the result goes, often one array.
@@ -120,7 +120,7 @@ def majority_words(
 
 @numba.njit(cache=True, nogil=True)
 def evaluate(fanins: Any, node: Any, values: Any) -> None:
-    """Compute a cell's signature from those of its fan-in. Changes values[node]."""
+    """Compute a cell's signature from those of its fan-in. Modifies values[node]."""
     fanin = (fanins[node, 0], fanins[node, 1], fanins[node, 2])
     majority_words(fanin, values, values, values, node, values)
 
@@ -208,7 +208,7 @@ def freed_with(counted: Any, node: Any, literals: Any, stack: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def redirect(state: Any, node: Any, literal: Any, stack: Any) -> None:
-    """Let a literal stand for a cell everywhere, which falls out of use. Changes the state.
+    """Let a literal stand for a cell everywhere, which falls out of use. Modifies the state.
 
     state: fanins, outputs, references and first as in `btfsynth.passes.replacement`.
     """

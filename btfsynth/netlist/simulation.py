@@ -79,7 +79,7 @@ def exhaustive_words(n_inputs: int) -> Words:
 
 @numba.njit(cache=True, nogil=True)
 def simulate_cells(fanins: Any, first_cell: int, values: Any) -> None:
-    """Compute the signatures of cells with successive numbers in topological order. Changes values.
+    """Compute the signatures of cells with successive numbers in topological order. Modifies values.
 
     fanins: (cells, 3) int32, those of the cells from ``first_cell`` on, all or some of a netlist's; values:
     (nodes, words) uint64, what they read given, their own rows overwritten.
@@ -91,7 +91,7 @@ def simulate_cells(fanins: Any, first_cell: int, values: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _simulate_outputs(fanins: Any, outputs: Any, inputs: Any, result: Any) -> None:
-    """Fill in the signatures of the outputs, a block of words at a time. Changes result.
+    """Fill in the signatures of the outputs, a block of words at a time. Modifies result.
 
     One block's rows are a cache line each and are written again for the next block: the memory is
     that of `_BLOCK` words however many there are.

@@ -261,7 +261,7 @@ class _Lines(Iterator[tuple[int, str]]):
 
 @numba.njit(cache=True, nogil=True)
 def _read_cells(block: Any, known: Any, cells: Any) -> Any:
-    """Read lines of three literals, one blank between them. Changes cells; False if it is not that.
+    """Read lines of three literals, one blank between them. Modifies cells; False if it is not that.
 
     block: uint8, the characters; known: the literals that the first cell may use.
     """

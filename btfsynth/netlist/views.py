@@ -171,7 +171,7 @@ class NetlistStatistics:
     depth: int
 
     def dominates(self, other: NetlistStatistics) -> bool:
-        """Tell whether this costs less in cells, depth or inverters, and more in none of them."""
+        """Return whether this costs less in cells, depth or inverters, and more in none of them."""
         own = (self.cells, self.depth, self.inverters)
         others = (other.cells, other.depth, other.inverters)
         return own != others and all(a <= b for a, b in zip(own, others, strict=True))

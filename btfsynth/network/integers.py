@@ -171,7 +171,7 @@ class _Fit:
         return np.asarray(spoilt.any(axis=1))
 
     def _evaluate(self, values: Reals, first: int) -> None:
-        """Evaluate all neurons from one on. Changes values."""
+        """Evaluate all neurons from one on. Modifies values."""
         topology = self.topology
         for neuron in range(first, topology.n_neurons):
             edges = self._edges(neuron)

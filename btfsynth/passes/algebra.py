@@ -1,7 +1,7 @@
-"""Size and depth by majority algebra: every cell in its form of the fewest cells, or of the lowest level.
+"""Size and depth by majority algebra: every cell takes its form with the fewest cells, or of the lowest level.
 
 A *move* is a number; `make_move` makes its form of a cell ``MAJ(a, b, c)`` and returns the literal, or `NONE`
-where the rule does not apply. The axioms are those of Amaru, Gaillardon and De Micheli, "Majority-inverter
+if the rule does not apply. The axioms are those of Amaru, Gaillardon and De Micheli, "Majority-inverter
 graph: a new paradigm for logic optimization", TCAD 35(5), 2016, sections III and IV:
 
 - associativity, ``MAJ(x, u, MAJ(y, u, z)) = MAJ(z, u, MAJ(y, u, x))``; a whole tree of cells that share
@@ -44,7 +44,7 @@ from btfsynth.netlist.views import heights, node_levels, size_order, statistics
 from btfsynth.passes.goal import best_so_far, keep, require_options
 
 PLAIN = 0
-"""The cell as it is."""
+"""The unchanged cell."""
 ROTATE = 1
 """Associativity, twelve moves: an inner cell, the shared literal, the operand that comes out."""
 DISTRIBUTE = ROTATE + 12
@@ -61,16 +61,16 @@ MOVES = BALANCE_THROUGH + 3
 """Number of moves."""
 
 _CONE = 16
-"""Cells of a cone that relevance goes through."""
+"""Maximum cells of a cone for relevance."""
 _LEAVES = 32
-"""Most operands of a tree."""
+"""Maximum operands of a tree."""
 
 
 @numba.njit(cache=True, nogil=True)
 def make_move(graph: Any, move: Any, fanin: Any) -> Any:
-    """Make one form of ``MAJ(fanin)``; returns its literal or `NONE`. Changes the graph.
+    """Make one form of ``MAJ(fanin)``; returns its literal or `NONE`. Modifies the graph.
 
-    fanin: int64 (3,) literals. Nodes made for a move that turns out `NONE` are taken back.
+    fanin: int64 (3,) literals. Nodes made for a move that returns `NONE` are removed.
     """
     count = graph.made[0]
     if move == PLAIN:
@@ -249,9 +249,9 @@ def _balanced(graph: Any, number: Any, fanin: Any, through: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _distinct(leaves: Any, size: Any, u: Any) -> Any:
-    """Leave each operand once and the neutral ``!u`` out; returns how many are left, or -1 for u.
+    """Remove duplicate operands and the neutral ``!u``; returns the number left, or -1 for u.
 
-    ``u`` itself absorbs the others, and so does an operand with its complement. Changes leaves.
+    ``u`` itself absorbs the others, and so does an operand with its complement. Modifies leaves.
     """
     kept = 0
     for k in range(size):
@@ -272,7 +272,7 @@ def _distinct(leaves: Any, size: Any, u: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _take_earliest(leaves: Any, size: Any, level: Any) -> Any:
-    """Return the operand of the lowest level and close the gap. Changes leaves."""
+    """Return the operand of the lowest level and close the gap. Modifies leaves."""
     best = 0
     for k in range(1, size):
         if level[leaves[k] >> 1] < level[leaves[best] >> 1]:
@@ -291,10 +291,10 @@ _ANY = 1 << 29
 class Algebra:
     """Apply the moves of `majority_moves` wherever they remove cells.
 
-    The netlist is rebuilt in topological order; for every cell each form is made as a candidate and the cells
-    in use are counted exactly, including what hashing shares and what falls out of use. Up to `sweeps` sweeps
-    (0 for no limit), each linear in the cells, until one gains nothing. `keep_depth` refuses forms that would
-    make the netlist deeper, `max_depth` those that would make it deeper than that and than it is.
+    The netlist is rebuilt in topological order. For every cell each form is made as a candidate and the cells
+    in use are counted exactly, including shared and freed cells. Up to `sweeps` sweeps (0 for no limit), each
+    linear in the cells, until one gains nothing. `keep_depth` refuses forms that would make the netlist deeper;
+    `max_depth` refuses those that would exceed both this depth and the present one.
     """
 
     keep_depth: bool = False
@@ -373,19 +373,18 @@ def _cheapest(graph: Any, fanin: Any, latest: Any, cells_left: Any, stack: Any) 
 
 
 _MARGINS = (8, 1 << 30)
-"""Cells may be added where the slack is at most the depth divided by this; tried in turn."""
+"""Divisors of the depth for the maximum slack at which cells may be added, tried in turn."""
 
 
 @dataclass(frozen=True)
 class Depth:
     """Apply the moves of `majority_moves` wherever they lower a cell's level.
 
-    The netlist is rebuilt in topological order, each cell in its form of the lowest level and, of these, of
-    the fewest cells in use; AND, OR and majority trees are balanced as a whole. With `cells`, forms that add
-    cells are taken on paths that are critical or nearly so, up to `growth` per cent of the original cells,
-    and a sweep of `Algebra` at the depth reached takes back what it can. Up to `sweeps` sweeps (0 for no
-    limit), until one lowers neither the depth nor, at the same depth, the cells, or until the depth is at most
-    `target`.
+    The netlist is rebuilt in topological order, each cell in its form of the lowest level and, of these, of the
+    fewest cells in use; AND, OR and majority trees are balanced as a whole. With `cells`, forms that add cells
+    are used on critical and nearly critical paths, up to `growth` percent of the original cells, and a sweep of
+    `Algebra` at the reached depth removes cells again. Up to `sweeps` sweeps (0 for no limit), until one lowers
+    neither the depth nor, at the same depth, the cells, or until the depth is at most `target`.
     """
 
     cells: bool = True

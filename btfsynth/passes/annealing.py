@@ -1,9 +1,9 @@
-"""Annealing: a random walk over netlists of nearly the least size found.
+"""Annealing: a random walk over netlists of nearly the smallest size found.
 
 Each step draws a cell at random and replaces it by a signal that does not depend on it, by one new cell or by
 two, if no output changes (see `btfsynth.passes.resubstitution`). A replacement that saves cells or keeps their
-number is always taken. Sometimes two cells are taken for one, up to a limit above the smallest netlist met.
-This is record-to-record travel (Dueck, "New optimization heuristics: the great deluge algorithm and the
+number is always accepted. Sometimes two cells replace one, up to a limit above the smallest netlist found. This
+is record-to-record travel (Dueck, "New optimization heuristics: the great deluge algorithm and the
 record-to-record travel", 1993); it leaves minima in which resubstitution is stuck.
 """
 
@@ -44,10 +44,10 @@ from btfsynth.passes.triangles import (
 )
 
 _TIES = 24
-"""One of at most this many triangles of equal gain is taken."""
+"""Maximum triangles of equal gain, of which one is chosen."""
 
 _GAIN_TRIES = 16
-"""How many times as many pairs are tried where cells would be saved."""
+"""Factor of the number of pairs if cells would be saved."""
 
 _PORTION, _SECONDS = 64, 0.05
 """Steps of the first portion, and the seconds a portion should take: the next one is larger or smaller."""
@@ -59,20 +59,20 @@ _STEPS_A_CELL = 1_000
 """Steps of the walks after the first: small netlists need no more."""
 
 _SPARE = 8
-"""Rows for new cells beside those of the slack."""
+"""Number of rows for new cells besides those of the slack."""
 
 
 @dataclass(frozen=True)
 class Annealing:
     """Replace `steps` cells drawn at random by equal expressions, and keep the smallest netlist found.
 
-    Cells may rise up to `slack` above it; `uphill` is the share, in per cent, of draws at which a cell more is
-    wanted. A second new cell is sought for `tries` pairs of signals. Of netlists of equal size the one of less
-    depth is kept. The walk ends after about `work` million words of signatures looked at, a few
-    milliseconds each; 0 is no limit. There are `walks` of them: those after the first begin at the three best
-    netlists in turn and have at most a thousand steps a cell, every second one a slack of one more and twice
-    the moves uphill. Netlists of more than ``whole``
-    words (cells times words), and those whose reference is a sample, stay as they are.
+    The number of cells may rise by up to `slack` above the minimum; `uphill` is the percentage of draws at
+    which one more cell is allowed. A second new cell is tried for `tries` pairs of signals. Of netlists of
+    equal size the shallower one is kept. A walk ends after about `work` million words of signatures, a few
+    milliseconds each; 0 for no limit. Further walks, `walks` in all, begin at the three best netlists in turn
+    and have at most a thousand steps per cell; every second one has a slack of one more and twice the moves
+    uphill. Netlists of more than ``whole`` words (cells times words), and those whose reference is a sample,
+    are not changed.
     """
 
     steps: int = 100_000
@@ -151,12 +151,11 @@ def _cost(netlist: Netlist) -> tuple[int, int]:
 
 @numba.njit(cache=True, nogil=True)
 def _walk(state: Any, options: Any, work: Any, best: Any, least: Any, random: Any) -> None:
-    """Walk on; leave the smallest netlist met in best. Changes the state.
+    """Walk on; leave the smallest netlist met in best. Modifies the state.
 
     options: (steps, slack, uphill, tries, words until it ends); work: errors and scratch of
     `btfsynth.passes.triangles`; best: (fanins, outputs), as those of the state; least: int64 (2,), its cells
-    and depth, zero at first; random: uint64 (1,). What the steps are does not depend on how many are asked for
-    at a time.
+    and depth, zero at first; random: uint64 (1,). The steps do not depend on how many are made per call.
     """
     fanins, outputs = state.fanins, state.outputs
     values, first = state.values, state.first
@@ -222,7 +221,7 @@ def _walk(state: Any, options: Any, work: Any, best: Any, least: Any, random: An
 
 @numba.njit(cache=True, nogil=True)
 def _depth(state: Any, order: Any, level: Any) -> Any:
-    """Return the depth; order: the cells in use; level: int32 (nodes,), changed."""
+    """Return the depth; order: the cells in use; level: int32 (nodes,), modified."""
     fanins = state.fanins
     level[: state.first] = 0
     deepest = 0
@@ -328,7 +327,7 @@ def _one_cell(
 
 @numba.njit(cache=True, nogil=True)
 def _same(fanin: Any, a: Any, b: Any, c: Any) -> Any:
-    """Tell whether three literals are a fan-in, int32 (3,), up to order and complement of all."""
+    """Return whether three literals are a fan-in, int32 (3,), up to order and complement of all."""
     for flip in range(2):
         found = 0
         for literal in (a ^ flip, b ^ flip, c ^ flip):
@@ -343,7 +342,7 @@ def _same(fanin: Any, a: Any, b: Any, c: Any) -> Any:
 def _two_cells(
     errors: Any, whole: Any, options: Any, inside: Any, scratch: Any, random: Any
 ) -> Any:
-    """Find a pair that a second new cell completes, using no cell that falls out of use. Changes errors.
+    """Find a pair that a second new cell completes, using no cell that falls out of use. Modifies errors.
 
     options: (cells that fall out of use, pairs tried).
     """
@@ -402,7 +401,7 @@ def _two_cells(
 
 @numba.njit(cache=True, nogil=True)
 def _place(state: Any, node: Any, choice: Any, stack: Any) -> Any:
-    """Carry out a replacement. Changes fanins, outputs and references.
+    """Carry out a replacement. Modifies fanins, outputs and references.
 
     Returns the node that a second new cell took, or `NONE`.
     """

@@ -1,11 +1,11 @@
-"""What a pass is, and how its result is checked.
+"""The interface of a pass, and the check of its result.
 
-A pass is a frozen record: its fields are its options, ``name`` is what it is called in a script, ``apply``
-takes a netlist to a new one. It promises the outputs of the reference, no more. `run_script` checks that
-promise and throws the result away if it does not hold.
+A pass is a frozen record: its fields are its options, ``name`` is its name in a script, ``apply`` maps a
+netlist to a new one. It must keep the outputs of the reference, no more. `run_script` checks this and discards
+the result if it does not hold.
 
-A pass that is ended, by the time or by the user, counts with what it has until then (see
-`btfsynth.passes.goal`), checked like any other result.
+A pass that is stopped by the time limit or by the user returns its best result so far (see
+`btfsynth.passes.goal`), which is checked like any other.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from btfsynth.passes.goal import Goal, best_so_far
 from btfsynth.time_box import TimeUp, time_box
 
 _LAST_PROOF = 10.0
-"""Seconds for the proof of what was done when the user ended it."""
+"""Seconds for the proof of the result when the user stops a script."""
 _ONE_BY_ONE = 20_000
-"""Cells from which on what one pass has changed is far more easily proven than what all have."""
+"""Minimum cells for proofs pass by pass, which are then easier than one proof of all passes."""
 _SAT = "SAT, all input vectors"
 
 Prover = Callable[[Netlist, Netlist], bool | None]
-"""Decides whether two netlists are equal on every input vector; None if it cannot in its time."""
+"""Decides whether two netlists are equal on every input vector; None if undecided in time."""
 
 Watch = Callable[[str, int, Netlist], None]
 """Told the name and the number of the pass that runs, and the netlist so far."""
@@ -55,11 +55,11 @@ class Pass(Protocol):
 
 @dataclass(frozen=True)
 class PassReport:
-    """What one pass did: cost before and after, and how the result was checked.
+    """Report of a pass: cost before and after, and the check of the result.
 
     `seconds` is wall time without `compile_seconds`, the time for compiling kernels on their first use, and
     without `proof_seconds`, those of a proof that ended with this pass. `kept` is False if the check failed and
-    the result was discarded, `cut_short` True if the pass was ended and this is what it had until then.
+    the result was discarded, `cut_short` True if the pass was stopped early.
     """
 
     name: str
@@ -99,10 +99,10 @@ class Ended(enum.Enum):
 
 @dataclass(frozen=True, eq=False)
 class ScriptResult:
-    """What a script of `steps` passes has made.
+    """Result of a script of `steps` passes.
 
-    `netlist` is checked, and is that of the passes in `reports` which are kept. `unproven` is smaller or less
-    deep and right on the vectors of the reference, but could not be proven in time; None where there is none.
+    `netlist` is checked; it is the result of the kept passes in `reports`. `unproven` is smaller or shallower
+    and correct on the vectors of the reference, but could not be proven in time; None if there is none.
     """
 
     netlist: Netlist
@@ -113,7 +113,7 @@ class ScriptResult:
 
 
 class InterruptedPasses(KeyboardInterrupt):
-    """The user ended a script; `result` is what was done until then."""
+    """The user stopped a script; `result` is the result so far."""
 
     def __init__(self, result: ScriptResult) -> None:
         self.result = result
@@ -125,8 +125,7 @@ def run_pass(
 ) -> tuple[Netlist, PassReport]:
     """Apply a pass and check its result.
 
-    The prover is asked where the reference is not complete; without one only structural passes are kept
-    there.
+    If the reference is not complete, the prover decides; without a prover only structural passes are kept.
     """
     made, reports = run_passes([step], netlist, reference, prover)
     return made, reports[0]
@@ -139,7 +138,7 @@ def run_passes(
     prover: Prover | None = None,
     deadline: float | None = None,
 ) -> tuple[Netlist, tuple[PassReport, ...]]:
-    """Run passes one after the other and return what is proven (see `run_script`)."""
+    """Run passes one after the other and return the proven netlist (see `run_script`)."""
     result = run_script(steps, netlist, reference, prover, deadline=deadline)
     if result.ended is Ended.USER:
         raise InterruptedPasses(result)
@@ -158,16 +157,16 @@ def run_script(
 ) -> ScriptResult:
     """Run passes one after the other.
 
-    What a pass makes deeper is kept only as the goal allows; with an objective the best of all results counts,
-    and the netlist as given where none is better, else the last.
+    A deeper result is kept only if the goal allows it. With an objective the best of all results is returned,
+    or the given netlist if none is better; otherwise the last result.
 
-    At the `time.monotonic` value `deadline`, or where the user interrupts, the pass that runs is ended (see
-    `time_box`); what it has made until then counts, and those after it have no report. Proofs are not ended by
-    the deadline: the prover has its own.
+    At the `time.monotonic` value `deadline`, or if the user interrupts, the running pass is stopped (see
+    `time_box`); its result so far is used, and the passes after it have no report. Proofs are not stopped by
+    the deadline, because the prover has its own.
 
-    Where the vectors are a sample, each result is checked on these, and the last one is proven equal to the
-    first. If that is not decided, and for large netlists, each result is compared with the one before; if they
-    differ, all is done again pass by pass.
+    If the vectors are a sample, each result is checked on them, and the last one is proven equivalent to the
+    first. If that is undecided, and for large netlists, each result is compared with the one before; if they
+    differ, the passes are repeated one by one.
     """
     run = _Run(netlist, reference, prover, deadline, goal)
     ended = Ended.DONE
@@ -196,7 +195,7 @@ class _Taken:
 
 
 class _Run:
-    """A script that runs: the passes taken, and how many of them are proven."""
+    """A running script: the accepted passes, and the number of proven ones."""
 
     def __init__(
         self,
@@ -262,7 +261,7 @@ class _Run:
         return lower if self._goal.allows(before, lower) else before
 
     def choose(self) -> None:
-        """Undo the passes after the best netlist, if the goal has anything to say of it."""
+        """Undo the passes after the best netlist, if the goal has an objective."""
         if self._goal == _ANY_GOAL:
             return
         ranks = [self._goal.rank(self._after(count)) for count in range(len(self._taken) + 1)]
@@ -277,7 +276,7 @@ class _Run:
                 self._taken[number] = replace(self._taken[number], made=made)
 
     def _stay(self) -> None:
-        """Undo all passes but what `Inverters` does to the netlist as it was given."""
+        """Undo all passes, and apply only `Inverters` to the given netlist."""
         made, cost = self._given, statistics(self._given)
         for number, taken in enumerate(self._taken):
             before, cost_before = made, cost
@@ -319,7 +318,7 @@ class _Run:
         self._proven = end
 
     def _repeat(self) -> None:
-        """Run the passes that are not proven again, and prove each: one of them is wrong."""
+        """Run the unproven passes again and prove each, because one of them is wrong."""
         steps = [each.step for each in self._taken[self._proven :]]
         del self._taken[self._proven :]
         for step in steps:
@@ -341,7 +340,7 @@ class _Run:
         self._taken[number] = replace(taken, report=replace(taken.report, **changes))
 
     def result(self, steps: int, ended: Ended) -> ScriptResult:
-        """Return what there is; passes that are not proven are undone."""
+        """Return the result so far; unproven passes are undone."""
         last, unproven = self._after(len(self._taken)), None
         self._undo()
         netlist = self._after(self._proven)

@@ -1,12 +1,11 @@
 """The passes that visit every cell once: by structure, by function, dead cells, inverters, detection.
 
-Detection finds majorities, exclusive ors, adders and other small functions. A netlist that comes as ANDs and
-inverters hides its majorities in four or five of them and a full adder in up to a dozen. Every cell is looked
-at as a function of each of its cuts of up to three leaves, and replaced by the smallest form of that function
-where this takes fewer cells than it frees: cells that exist already cost nothing, those that something else
-still reads are not freed (Mishchenko, Chatterjee and Brayton, DAG-aware AIG rewriting, DAC 2006, with three
-leaves and exact forms). All forms of a function are tried, so the sum of a full adder finds the carry
-whatever its complements.
+Detection finds majorities, exclusive ors, adders and other small functions. In a netlist of ANDs and inverters
+a majority takes four or five of them and a full adder up to a dozen. Every cell is considered as a function of
+each of its cuts of up to three leaves, and replaced by the smallest form of that function if this takes fewer
+cells than it frees: existing cells cost nothing, and cells with other readers are not freed (Mishchenko,
+Chatterjee and Brayton, DAG-aware AIG rewriting, DAC 2006, with three leaves and exact forms). All forms of a
+function are tried, so the sum of a full adder finds the carry whatever its complements.
 """
 
 from __future__ import annotations
@@ -56,8 +55,8 @@ class Sweep:
 class FunctionalHash:
     """Replace a cell by the first signal, or complement of one, with the same signature.
 
-    Constants and inputs count as signals. Equality is on the vectors of the reference; where these are a
-    sample it proves nothing, and the netlist is hashed by structure only (see `SatSweep`).
+    Constants and inputs are signals too. Equality is on the vectors of the reference; if these are a sample, it
+    proves nothing, and the netlist is only hashed by structure (see `SatSweep`).
     """
 
     name: ClassVar[str] = "functional_hash"
@@ -113,7 +112,7 @@ class Inverters:
                 complemented[literal >> 1] += literal & 1
 
         def changes(cell: int) -> dict[int, int]:
-            """Return by how much flipping a cell changes the complemented uses of each signal."""
+            """Return the change of the complemented uses of each signal when a cell is flipped."""
             change = {first + cell: len(users[first + cell]) - 2 * complemented[first + cell]}
             for literal in fanins[cell]:
                 if literal > TRUE:
@@ -147,9 +146,9 @@ _CUTS = 12
 
 
 class _Graph(NamedTuple):
-    """A netlist in which some cells stand for others.
+    """A netlist in which some cells are replaced by others.
 
-    A cell that is replaced gets an alias, the literal that stands for it; its readers are not touched.
+    A replaced cell gets an alias, the literal that replaces it; its readers are not changed.
     """
 
     fanins: Any  # int32 ``(capacity, 3)``, rows of the cells given, new ones added
@@ -164,7 +163,7 @@ class _Graph(NamedTuple):
 class Detect:
     """Replace cones of up to three leaves by their smallest forms; never more cells.
 
-    At most `rounds` sweeps; it ends with the first one that finds nothing.
+    At most `rounds` sweeps, up to the first one that finds nothing.
     """
 
     name: ClassVar[str] = "detect"
@@ -271,9 +270,9 @@ def _place(graph: Any, form: Any, size: int, used: int, make: bool, work: Any) -
 def _best_form(
     graph: Any, node: int, cuts: Any, forms: Any, used: int, work: Any
 ) -> tuple[int, int]:
-    """Return the cut of a cell and the form over it that save most, or `NONE` twice.
+    """Return the cut of a cell and the form over it that save the most cells, or `NONE` twice.
 
-    The graph is changed on the way and the same again at the end.
+    The graph is modified temporarily and restored at the end.
     """
     fanins, alias = graph.fanins, graph.alias
     count, sizes, leaves, tables = cuts
@@ -327,7 +326,7 @@ def _best_form(
 def _replace(
     graph: Any, node: int, choice: Any, cuts: Any, forms: Any, used: int, work: Any
 ) -> int:
-    """Let a form stand for a cell; returns how many nodes there are now. Changes the graph.
+    """Replace a cell by a form; returns the new number of nodes. Modifies the graph.
 
     choice: from `_best_form`.
     """
@@ -353,7 +352,7 @@ def _replace(
 
 @numba.njit(cache=True, nogil=True)
 def _rewrite(graph: Any, n_nodes: int, outputs: Any, cuts: Any, forms: Any) -> tuple[int, int]:
-    """Replace cells in topological order wherever it saves cells. Changes the graph.
+    """Replace cells in topological order wherever it saves cells. Modifies the graph.
 
     Returns how many cells were replaced and how many nodes there are now.
     """

@@ -2,9 +2,9 @@
 
 Collapsing computes the table of the function, rebuilds it in several ways and takes the smallest result.
 
-Resubstitution and rewriting improve the structure that they are given. Where all input vectors can be listed
-nothing ties a netlist to its structure: each of the starting points of `btfsynth.lower.starts`, and the given
-netlist, is optimised a little, the best few of them more, and the smallest is returned.
+Resubstitution and rewriting improve a given structure. If all input vectors can be listed, other structures are
+possible: each of the starting points of `btfsynth.lower.starts`, and the given netlist, is optimised briefly,
+the best few of them longer, and the smallest is returned.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ANNEALING_WORK = 8_000_000
 _WORK = 1_000
 """The same in million words looked at, which many outputs make many more of."""
 _GIVEN_STEPS, _GIVEN_STEPS_A_CELL = 100_000, 1_000
-"""Steps of the walk from the netlist as it is given: at most this many, and this many per cell."""
+"""Steps of the walk from the given netlist: maximum, and per cell."""
 _UNKNOWN = 2
 
 
@@ -51,10 +51,10 @@ _UNKNOWN = 2
 class Collapse:
     """Rebuild the function from its table in several ways and return the smallest netlist, optimised.
 
-    Diagrams are built in `orders` orders of the inputs. All starting points are resubstituted and then annealed
-    for `steps` (see `Annealing`), the best `keep` of them for four times as many; the netlist that was given is
-    one of them, and is annealed as it is too, as a good structure is soon lost. It does nothing above 16 inputs
-    or where the table would have more than `entries` values.
+    Diagrams are built for `orders` input orders. All starting points, including the given netlist, are
+    resubstituted and then annealed for `steps` (see `Annealing`), the best `keep` of them for four times as
+    many. The given netlist is also annealed without resubstitution, which could lose a good structure. The pass
+    does nothing above 16 inputs or if the table would have more than `entries` values.
     """
 
     orders: int = 6
@@ -105,14 +105,14 @@ class Collapse:
 
 
 class _Portfolio:
-    """The smallest netlist met, and of equal ones the first of least depth."""
+    """The smallest netlist found, the shallowest of equal ones, the first in a tie."""
 
     def __init__(self, netlist: Netlist, reference: Reference) -> None:
         self.best = netlist
         self._reference = reference
 
     def taken(self, *steps: Pass, start: Netlist) -> Netlist:
-        """Return what passes make of a start, and remember it if it is the best."""
+        """Run passes on a start, and record the result if it is the best."""
         with best_so_far():
             for step in steps:
                 start = step.apply(start, self._reference)
@@ -127,7 +127,7 @@ def _cost(netlist: Netlist) -> tuple[int, int]:
 
 
 def _tables(netlist: Netlist, reference: Reference) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return what the outputs are on every input vector, and the same with 2 where that does not matter.
+    """Return the outputs on every input vector, and the same with 2 for don't-cares.
 
     Both are ``(outputs, 2 ** inputs)`` uint8.
     """

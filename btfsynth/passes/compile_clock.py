@@ -1,4 +1,4 @@
-"""Tell when kernels are compiled: once for an installation, and what runs first waits for it."""
+"""Report the compilation of kernels, which happens once per installation at the first run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numba.core import event
 from btfsynth.time_box import unbroken
 
 _KIND = "numba:compile"
-"""What Numba tells when it compiles; what comes from the cache on disk is not told."""
+"""Numba's event for a compilation; loading from the cache on disk has none."""
 
 
 class _Watcher(event.Listener):  # type: ignore[misc]
@@ -25,7 +25,7 @@ class _Watcher(event.Listener):  # type: ignore[misc]
         self._name = ""
 
     def name(self) -> str:
-        """Return the module whose kernel is compiled now, "" if none is."""
+        """Return the module whose kernel is being compiled, "" if none is."""
         return self._name if self._running else ""
 
     def on_start(self, happening: event.Event) -> None:
@@ -46,7 +46,7 @@ class _Watcher(event.Listener):  # type: ignore[misc]
 
 
 def kernel_module(happening: event.Event) -> str:
-    """Return the name of the module whose kernel is compiled, without its packages."""
+    """Return the name, without packages, of the module whose kernel is compiled."""
     return str(happening.data["dispatcher"].py_func.__module__).rpartition(".")[2]
 
 
@@ -54,8 +54,8 @@ def kernel_module(happening: event.Event) -> str:
 def watch_compiling(tell: Callable[[bool], None]) -> Iterator[Callable[[], str]]:
     """Call ``tell(True)`` when a compilation begins in the body and ``tell(False)`` when it ends.
 
-    A compilation within another one is not told. Kernels that the cache holds are not compiled. Gives a
-    function that returns the module whose kernel is compiled now, "" if none is.
+    A compilation within another one is not reported. Cached kernels are not compiled. Yields a function that
+    returns the module whose kernel is being compiled, "" if none is.
     """
     watcher = _Watcher(tell)
     with event.install_listener(_KIND, watcher):

@@ -1,7 +1,7 @@
-"""Whether signals of a graph are equal, decided on the cones below them.
+"""Equality of signals of a graph, decided on their fan-in cones.
 
-`ConeSolver` asks an incremental SAT solver, which loads the cones as they are asked about; `compare_cones`
-asks a compiled one about the cells just below two signals.
+`ConeSolver` uses an incremental SAT solver, which loads cones when they are needed; `compare_cones` uses a
+compiled solver on the cells just below two signals.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from btfsynth.time_box import solve_step
 
 _SOLVER = "cadical153"
 _MAX_VARIABLES = 12_000
-"""Signals loaded before the solver is replaced: an answer assigns every one of them."""
+"""Maximum loaded signals before the solver is replaced, because every answer assigns all of them."""
 _STEP = 5_000
 """Conflicts between two looks at the clock."""
 
@@ -112,9 +112,9 @@ class ConeSolver:
 
 @numba.njit(cache=True, nogil=True)
 def _load_cones(fanins: Any, first: Any, roots: Any, variable: Any, loaded: Any, count: Any) -> Any:
-    """Number the nodes of some cones that have no variable yet, but not the constant.
+    """Number the nodes of some cones that have no variable yet, except the constant.
 
-    Changes variable and loaded (the nodes by variable, from 1 on); returns how many there are now.
+    Modifies variable and loaded (the nodes by variable, from 1 on); returns how many there are now.
     """
     done = count
     for root in roots:
@@ -170,7 +170,7 @@ def _clauses(fanins: Any, first: Any, nodes: Any, variable: Any) -> Any:
 EQUAL, DIFFERENT, UNDECIDED = range(3)
 
 _TABLE_INPUTS = 16
-"""Cells over at most this many signals are simulated on all their values, without a solver."""
+"""Maximum signals for simulating all their values instead of using a solver."""
 
 
 class Cones(NamedTuple):
@@ -187,7 +187,7 @@ class Cones(NamedTuple):
 
 @numba.njit(cache=True, nogil=True)
 def new_cones(nodes: Any, cells: Any, conflicts: Any) -> Any:
-    """Return arrays for questions about this many cells of a graph of this many nodes."""
+    """Return work arrays for questions about this many cells of a graph of this many nodes."""
     capacity = 3 * min(cells, nodes) + 8
     return Cones(
         new_question(capacity, conflicts),
@@ -204,10 +204,10 @@ def new_cones(nodes: Any, cells: Any, conflicts: Any) -> Any:
 def compare_cones(graph: Any, a: Any, b: Any, cones: Any, limits: Any, vector: Any) -> Any:
     """Compare two literals of a graph.
 
-    limits: cells looked at, the latest first, at most what there is room for, and conflicts. The signals below
-    are free: what is equal for all their values is equal, but a difference is one only if there are none. At
-    first only cells of one cone alone are looked at: where the two differ in places only, these suffice.
-    Returns `EQUAL`, `DIFFERENT` or `UNDECIDED`. Changes the cones, and vector, uint8 ``(inputs,)``, to one on
+    limits: maximum cells (the latest first, as space permits) and conflicts. Signals below these cells are
+    free: equality for all their values is a proof, but a difference is one only if there are no free signals.
+    At first only cells of one cone alone are included, which suffice if the two cones differ only locally.
+    Returns `EQUAL`, `DIFFERENT` or `UNDECIDED`. Modifies the cones, and vector, uint8 ``(inputs,)``, to one on
     which the two differ.
     """
     for common in (False, True):

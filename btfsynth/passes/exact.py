@@ -1,4 +1,4 @@
-"""Exact resynthesis: windows of few cells become the smallest netlists that do the same where it matters."""
+"""Exact resynthesis: windows of few cells are replaced by minimum netlists, using don't-cares."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _Question = tuple[tuple[int, ...], tuple[int, ...], int, int]
 
 @dataclass(frozen=True)
 class Exact:
-    """Ask SAT for a smaller netlist of one window after the other (see `btfsynth.exact.synthesis`).
+    """Search for a smaller netlist of each window by SAT (see `btfsynth.exact.synthesis`).
 
-    A window is a cell with some of the cells below it, over few leaves, and cells beside and above that read
-    nothing else; those read from outside are its outputs. Values that the leaves never take on the vectors of
-    the reference are don't-cares, as is, for a window of one output, what cannot be observed at the outputs
-    of the netlist. Where the reference is a sample everything matters.
+    A window is a cell with some of the cells below it, over few leaves, and other cells that read only these;
+    cells read from outside are its outputs. Leaf values that never occur on the vectors of the reference are
+    don't-cares; so are, for a window of one output, values that are not observable at the outputs of the
+    netlist. If the reference is a sample, there are no don't-cares.
 
     At most `leaves` (2 to 7), `cells` (2 to 9) and `outputs` per window and `conflicts` per question (0 for
     no limit). `tries` windows per cell: the first one grows where it needs the fewest leaves, the others at
@@ -193,7 +193,7 @@ class _Work:
     def functions(
         self, cells: Sequence[int], leaves: Sequence[int], outputs: Sequence[int]
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the tables of a window's outputs over its leaves, and where they matter."""
+        """Return the tables of a window's outputs over its leaves, and their care masks."""
         size = 1 << len(leaves)
         everywhere = (1 << size) - 1
         tables = {0: 0}
@@ -228,7 +228,7 @@ class _Work:
     def replaced(
         self, form: Netlist, leaves: Sequence[int], outputs: Sequence[int]
     ) -> Netlist | None:
-        """Return the netlist with a form in place of a window; None if it makes a cycle or saves nothing."""
+        """Return the netlist with a window replaced by a form; None if that makes a cycle or saves nothing."""
         netlist = self.netlist
         literals = [0, *(2 * leaf for leaf in leaves)]
         literals += [2 * (netlist.n_nodes + cell) for cell in range(form.n_cells)]

@@ -1,6 +1,6 @@
-"""Find what can stand in for a cell over any basis: a signal, or one or two new cells.
+"""Find a replacement of a cell over any basis: a signal, or one or two new cells.
 
-A *target* is a function that matters on some vectors. A literal is right or wrong about it there: its *errors*.
+A *target* is a function with a care set of vectors. The vectors on which a literal is wrong are its *errors*.
 
 - One majority equals the target where no two of its three literals err together; AND and OR are the case of a
   constant among them, which is wrong wherever the target is 1, or 0. So an AND is two literals that err on
@@ -23,9 +23,9 @@ from btfsynth.passes.replacement import divisor_literal
 from btfsynth.passes.triangles import disjoint, ones
 
 _TIES = 24
-"""One of at most this many best replacements is chosen; the search for a cell then ends."""
+"""Maximum number of best replacements; then one is chosen and the search for a cell ends."""
 _GAIN_TRIES = 40
-"""How many times as many outer cells are tried where cells would be saved."""
+"""Factor of the number of outer cells if cells would be saved."""
 _INNER_PAIRS = 4_000
 """Pairs that are looked at for an inner majority of three."""
 
@@ -94,7 +94,7 @@ def _equal_sum(values: Any, x: Any, y: Any, target: Any, matters: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _fill_slots(values: Any, divisors: Any, matters: Any, slots: Any, used: Any) -> Any:
-    """Enter divisors by their signatures. Changes slots and used, the slots that are taken."""
+    """Enter divisors by their signatures. Modifies slots and used, the slots that are taken."""
     mask = np.uint64(slots.shape[0] - 1)
     for k in range(divisors.shape[0]):
         slot = _hash(values, divisors[k], matters, 0, matters) & mask
@@ -109,8 +109,8 @@ def _fill_slots(values: Any, divisors: Any, matters: Any, slots: Any, used: Any)
 def _list_errors(state: Any, divisors: Any, target: Any, matters: Any, work: Any) -> Any:
     """List the errors of the divisors' literals, and which of them err on zeros or on ones only.
 
-    work: (errors, lists), changed: errors as in `GateSearch`, row ``2 k + phase``; lists[0] the rows that are 1
-    wherever the target is, lists[1] those that are 0 wherever it is. Returns the sizes of the lists and a row
+    work: (errors, lists), modified: errors as in `GateSearch`, row ``2 k + phase``; lists[0] the rows that are
+    1 wherever the target is, lists[1] those that are 0 wherever it is. Returns the sizes of the lists and a row
     without errors or `NONE`.
     """
     values = state.values
@@ -144,7 +144,7 @@ def _list_errors(state: Any, divisors: Any, target: Any, matters: Any, work: Any
 
 @numba.njit(cache=True, nogil=True)
 def _inner(state: Any, target: Any, matters: Any, basis: Any, work: Any, random: Any) -> Any:
-    """Find one cell that is the target wherever it matters, of divisors that stay in use.
+    """Find one cell that equals the target on its care set, from divisors that stay in use.
 
     Returns (parity, a, b, c), literals; parity `NONE` if there is none. work: (divisors, errors, slots, lists),
     changed but for the divisors.
@@ -248,7 +248,7 @@ class _Best(NamedTuple):
 
 @numba.njit(cache=True, nogil=True)
 def _offer(state: Any, node: Any, options: Any, found: Any, work: Any, random: Any) -> Any:
-    """Consider one new cell. Changes the best; returns whether the search may end.
+    """Consider one new cell. Modifies the best; returns whether the search may end.
 
     options: (walk, freed: cells that fall out of use if none below is used on); found: (parity, a, b, c); work:
     (best, inside, stack).
@@ -275,7 +275,7 @@ def _offer(state: Any, node: Any, options: Any, found: Any, work: Any, random: A
 
 @numba.njit(cache=True, nogil=True)
 def _one_cell(state: Any, node: Any, basis: Any, options: Any, search: Any, best: Any) -> Any:
-    """Look for one new cell. Changes the best. options: (walk, freed, sizes of the lists, random)."""
+    """Look for one new cell. Modifies the best. options: (walk, freed, sizes of the lists, random)."""
     majorities, parities = basis
     walk, freed, ands, ors, random = options
     divisors, matters, stack, errors, inside, slots, lists = search
@@ -354,7 +354,7 @@ def _one_cell(state: Any, node: Any, basis: Any, options: Any, search: Any, best
 
 @numba.njit(cache=True, nogil=True)
 def _two_cells(state: Any, node: Any, basis: Any, options: Any, search: Any, best: Any) -> None:
-    """Look for an outer and an inner new cell, of signals that stay in use. Changes the best.
+    """Look for an outer and an inner new cell, of signals that stay in use. Modifies the best.
 
     options: (most outer cells tried, freed, random).
     """
@@ -440,7 +440,7 @@ def find_gates(state: Any, node: Any, basis: Any, options: Any, search: Any, ran
 
     basis: (whether there are majorities of three, whether there are parities); options: (most new cells, 0 to
     2; whether replacements of equal size are wanted, at random among equals; how many outer cells are tried
-    where the size would stay). random: uint64 (1,), changed.
+    where the size would stay). random: uint64 (1,), modified.
 
     Returns int64 (9,): gain, -1 if there is no replacement that is wanted; parity, a, b, c of the new cell,
     parity `NONE` if the literal ``a`` takes the place; parity, d, e, f of the inner one, whose literal replaces

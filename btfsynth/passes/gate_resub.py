@@ -1,13 +1,13 @@
 """Resubstitution over any basis: express a cell by signals that exist (see `btfsynth.passes.resubstitution`).
 
-Every input vector is simulated, so `resubstituted` is for netlists of few inputs. `windowed` cuts large ones
-into windows and optimises each as a netlist of its own. `btfsynth.passes.gate_replacement` finds what a cell
-may become.
+Every input vector is simulated, so `resubstituted` is for netlists of few inputs. `windowed` cuts large
+netlists into windows and optimises each as a separate netlist. `btfsynth.passes.gate_replacement` finds
+replacements.
 
-A window has few leaves and all that lies between them and its cells. It grows from a root by the leaf with
-the highest number, so every leaf comes before every cell of the window and depends on none: whatever the
-window becomes, no cycle can arise, and its new cells can stand where its first one stood. Windows of one
-round have no cell in common.
+A window has few leaves and all cells between these and its outputs. It grows from a root by expanding the leaf
+with the highest number, so every leaf precedes every cell of the window and depends on none. A new window can
+therefore not cause a cycle, and its cells can be placed where its first one was. Windows of one round are
+disjoint.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from btfsynth.ports import Port
 from btfsynth.time_box import seconds_left
 
 _WORDS_OF_DIVISORS = 24_000
-"""Words of the divisors of a cell; netlists of many inputs get fewer of them."""
+"""Maximum words of the divisors of a cell; netlists of many inputs get fewer divisors."""
 _DIVISORS = (24, 120)
 
 
@@ -140,7 +140,7 @@ def _hashed(cells: Any, order: Any, library: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _words(state: Any, node: Any, rows: Any, target: Any) -> None:
-    """Compute a cell's signature from three arrays of rows. Changes target[node].
+    """Compute a cell's signature from three arrays of rows. Modifies target[node].
 
     The literals are in any order, and two of them may be equal where a signal has replaced another.
     """
@@ -153,7 +153,7 @@ def _observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) 
     """Find on which vectors a cell matters and which cells depend on it.
 
     order: int32, the cells in use; after: (position of the node + 1, their number); scratch: (depends uint8
-    (nodes,), flipped uint64 (nodes, words), matters uint64 (words,)), changed.
+    (nodes,), flipped uint64 (nodes, words), matters uint64 (words,)), modified.
     """
     outputs, values, care = state.outputs, state.values, state.care
     fanins = state.fanins
@@ -232,7 +232,7 @@ def _replace(state: Any, node: Any, choice: Any, stack: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _round(state: Any, basis: Any, options: Any, random: Any) -> None:
-    """Try every cell once. Changes the state.
+    """Try every cell once. Modifies the state.
 
     basis: see `find_gates`; options: (most new cells, walk, outer cells tried, most divisors).
     """
@@ -295,7 +295,7 @@ _LEAST_CELLS = 4
 
 @dataclass(frozen=True)
 class Window:
-    """Nodes that a window reads, its cells, and those of them that are read outside; each ascending."""
+    """Leaves of a window, its cells, and its outputs, each in ascending order."""
 
     leaves: list[int]
     cells: list[int]
@@ -374,7 +374,7 @@ def _add_beside(
     cells: set[int],
     taken: Sequence[bool],
 ) -> None:
-    """Add cells that read the window alone and come after its leaves. Changes cells."""
+    """Add cells that read the window alone and come after its leaves. Modifies cells."""
     start, users = links
     last = max(leaves, default=0)
     queue = sorted(leaves | cells)

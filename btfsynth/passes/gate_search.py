@@ -41,7 +41,7 @@ _SMALLER = {
     Basis.XAG: (Basis.XAG, Basis.AIG),
     Basis.XMG: (Basis.XMG, Basis.AIG, Basis.MAJ),
 }
-"""Bases without some of the cells: what is swept there first may be a better start."""
+"""Bases with fewer kinds of cells, in which a first sweep may give a better start."""
 _IDLE_ROUNDS = 2
 _SHIFT = 17
 """Cells by which the roots of windows move from round to round."""
@@ -49,7 +49,7 @@ _SHIFT = 17
 
 @dataclass(frozen=True)
 class GateEffort:
-    """How long to search: at most `rounds`; where all vectors can be simulated, every third starts afresh."""
+    """Effort: at most `rounds`; if all vectors can be simulated, every third round starts again."""
 
     rounds: int = 24
     seed: int = 1
@@ -63,9 +63,9 @@ class GateEffort:
 def find_smallest(
     starts: Sequence[Netlist], basis: Basis, effort: GateEffort | None = None
 ) -> GateNetlist:
-    """Return a netlist over a basis that computes what each of some equal netlists does, in few cells.
+    """Return a small netlist over a basis, equivalent to several given netlists.
 
-    Of equal ones that of the least depth.
+    Of results of equal size, the shallowest.
     """
     effort = effort or GateEffort()
     given = [of_netlist(start, Basis.MAJ) for start in starts]
@@ -199,7 +199,7 @@ def _cheapest(graph: Any, old: Any, cuts: Any, library: Any, choice: Any, work: 
 
     old: (node, its plain literal, the literals of all old nodes, fan-in). Of equal forms the one of the lowest
     level, the plain one first; any of them, at random, if walking. choice: (walk, random). work: (inputs,
-    local, stack), changed.
+    local, stack), modified.
     """
     count, size, leaves, tables = cuts
     node, plain, literal, fanin = old

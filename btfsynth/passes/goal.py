@@ -1,4 +1,4 @@
-"""What makes one netlist better than another, what is kept for it, and the options of passes in range."""
+"""Goals that order netlists, results of stopped passes, and ranges of the options of passes."""
 
 from __future__ import annotations
 
@@ -31,11 +31,10 @@ def require_options(step: Any, **ranges: int | tuple[int, int]) -> None:
 
 @dataclass(frozen=True)
 class Goal:
-    """An objective and the depth that is allowed, 0 for any.
+    """An objective and the maximum depth, 0 for any.
 
-    Without an objective a script ends with what its last pass left. With one it ends with the best netlist on
-    the way; whatever is deeper than allowed comes after all that is not. What the objective leaves equal is
-    ordered by cells and depth.
+    Without an objective a script returns its last netlist. With one it returns the best netlist of all passes;
+    those within the maximum depth are always better. Ties are ordered by cells and depth.
     """
 
     objective: Objective | None = None
@@ -43,12 +42,12 @@ class Goal:
 
     @property
     def script(self) -> str | None:
-        """The script for it, None if cells or lookup tables are what counts."""
+        """The script for the objective, None for cells or lookup tables."""
         by_depth = self.objective in (Objective.DEPTH, Objective.CELLS_DEPTH)
         return DEPTH_SCRIPT if by_depth else None
 
     def rank(self, netlist: Netlist) -> tuple[int, ...]:
-        """Return what orders netlists, the best first."""
+        """Return the sort key of netlists, the best first."""
         return self.rank_of(*size_order(netlist)[:2])
 
     def rank_of(self, cells: int, depth: int) -> tuple[int, ...]:
@@ -60,21 +59,21 @@ class Goal:
         return late, cells, depth
 
     def allows(self, before: Netlist, after: Netlist) -> bool:
-        """Tell whether a pass may leave this: deeper only where it has saved cells, and as far as allowed."""
+        """Return whether a result is allowed: deeper only if it saves cells, and within the maximum depth."""
         old, new = size_order(before), size_order(after)
         if new[1] <= old[1]:
             return True
         return new[0] < old[0] and (not self.max_depth or new[1] <= self.max_depth)
 
     def limited(self, step: Pass) -> Pass:
-        """Return a pass with the depth allowed as its own limit, where it has one and none is given."""
+        """Return a pass with the maximum depth as its limit, if it has such an option and none is given."""
         if not self.max_depth or getattr(step, "max_depth", None) != 0:
             return step
         return replace(step, max_depth=self.max_depth)  # type: ignore[type-var]
 
 
 def wanted_goal(objective: str | None, max_depth: int | None) -> Goal:
-    """Return what two settings ask for, None for what is not given."""
+    """Return the goal of two settings, None if not given."""
     return Goal(None if objective is None else Objective(objective), max_depth or 0)
 
 
@@ -119,10 +118,10 @@ _PRESENT: ContextVar[BestSoFar | None] = ContextVar("best_so_far", default=None)
 def best_so_far(
     tell: Callable[[Netlist], None] | None = None, deadline: float | None = None
 ) -> Iterator[BestSoFar]:
-    """Collect what passes in the body `keep`; passes within a pass keep theirs for themselves.
+    """Collect the results that passes in the body `keep`; nested passes keep their own.
 
-    `tell` gets the netlist now and then. After `deadline`, a `time.monotonic` value, the next `keep` raises
-    `TimeUp`: that ends passes where no alarm can (see `time_box`).
+    `tell` gets the netlist from time to time. After `deadline`, a `time.monotonic` value, the next `keep`
+    raises `TimeUp`: which stops passes if no alarm can (see `time_box`).
     """
     best = BestSoFar(tell, deadline)
     token = _PRESENT.set(best)
@@ -133,16 +132,16 @@ def best_so_far(
 
 
 def keep_time() -> None:
-    """End what runs where its time is up and no alarm can."""
+    """Stop the running pass at its deadline if no alarm can."""
     best = _PRESENT.get()
     if best is not None:
         best.keep_time()
 
 
 def keep(make: Callable[[], Netlist]) -> None:
-    """Say between two rounds of a pass what it would return if it ended now.
+    """Register the result that a pass would return if it were stopped now, between two rounds.
 
-    `make` is called if it is ended, or watched, and may read what the pass changes in place.
+    `make` is called if the pass is stopped or watched, and may read its working state.
     """
     best = _PRESENT.get()
     if best is not None:

@@ -1,10 +1,10 @@
 """Guided resubstitution: replacements found on patterns and proven one by one, at any number of inputs.
 
 Lee, Riener, Mishchenko, Brayton and De Micheli, "A simulation-guided paradigm for logic synthesis and
-verification", IEEE TCAD 41(8), 2022. On some patterns over the inputs all signals have signatures. Where
-flipping a cell changes an output on none of them, the cell does not matter; where it does, a replacement must
-agree. Each replacement found so is checked by SAT, with all that cannot be seen at the outputs as don't-cares.
-Either it is right, or the solver gives a pattern that tells why not, and which the signatures are extended by.
+verification", IEEE TCAD 41(8), 2022. All signals have signatures on some patterns over the inputs. Patterns on
+which flipping a cell changes no output are don't-cares; on the others a replacement must agree. Each
+replacement found in this way is checked by SAT, with observability don't-cares. If it is wrong, the solver
+returns a counterexample, which extends the signatures.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _FEWEST = 20
 """Conflicts allowed where many were in vain before."""
 
 _SEARCH = 500
-"""Steps that a search counts for, apart from what it takes in a large netlist."""
+"""Minimum steps counted for a search."""
 
 _PORTION = 1000
 """Cells tried before the best netlist so far is noted."""
@@ -64,13 +64,13 @@ _ANY_DEPTH = 1 << 30
 class Guided:
     """Replace cells by existing signals or by one or two new cells each, don't-cares included.
 
-    `k` new cells per replacement, 0 to 2. It ends after `patience` cells without a gain; 0 takes gains only and
-    makes no equal-sized moves. At most `divisors` signals are tried per cell, the nearest; a second new cell as
-    in `resub`. `above` of the cells that depend on it and `below` cells under these are looked at. `words` of
-    64 patterns, half of them for counterexamples; at most `conflicts` per question, and `asks` questions per
-    cell. The depth never rises by more than `rise` percent of the lowest it has been; -1 for no
-    limit; with `max_depth` it may rise up to that. After `work` million steps it ends in any case; a second is
-    enough for some four million.
+    `k` new cells per replacement, 0 to 2. The pass ends after `patience` cells without a gain; with 0 it
+    accepts only gains and makes no moves of equal size. At most `divisors` signals, the nearest, are tried per
+    cell; a second new cell as in `resub`. The window has up to `above` cells that depend on the cell and
+    `below` cells under these. `words` of 64 patterns are used, half of them for counterexamples; at most
+    `conflicts` per question, and `asks` questions per cell. The depth never exceeds the lowest one so far by
+    more than `rise` percent (-1 for no limit); with `max_depth` it may rise up to that. The pass ends after
+    `work` million steps, about four million per second.
     """
 
     k: int = 2
@@ -166,7 +166,7 @@ class _Options(NamedTuple):
 
 @numba.njit(cache=True, nogil=True)
 def _gather(state: Any, divisors: Any, node: Any, room: Any) -> Any:
-    """Pack the patterns on which a cell matters, `_PACKED` of them, side by side.
+    """Pack up to `_PACKED` patterns of the care set of a cell.
 
     Counterexamples come first. Returns the signatures of the divisors and the cell over these patterns, uint64
     (nodes, words), and how many patterns these are.
@@ -196,7 +196,7 @@ def _gather(state: Any, divisors: Any, node: Any, room: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _differs(state: Any, node: Any, choice: Any, matters: Any) -> Any:
-    """Tell whether a choice is wrong about a cell on a pattern on which it matters."""
+    """Return whether a choice differs from a cell on a pattern of its care set."""
     values = state.values
     _, a, b, c, d, e = choice
     for word in range(values.shape[1]):
@@ -223,7 +223,7 @@ def _majority(x: Any, y: Any, z: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _is_itself(fanins: Any, node: Any, choice: Any) -> Any:
-    """Tell whether a choice is the cell as it is."""
+    """Return whether a choice is the unchanged cell."""
     _, a, b, c, d, _ = choice
     if b < 0 or d >= 0:
         return False
@@ -234,7 +234,7 @@ def _is_itself(fanins: Any, node: Any, choice: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _deepens(state: Any, node: Any, choice: Any, most: Any) -> Any:
-    """Tell whether a choice makes the netlist deeper than it may be."""
+    """Return whether a choice makes the netlist deeper than allowed."""
     level = state.level
     _, a, b, c, d, e = choice
     if b < 0:
@@ -295,7 +295,7 @@ def _queue(state: Any, walk: Any, random: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _try_cells(state: Any, check: Any, queue: Any, options: Any, random: Any) -> None:
-    """Try these cells once, as long as there is work allowed. Changes the state."""
+    """Try these cells once, as long as there is work allowed. Modifies the state."""
     room = _new_room(state.values.shape[0], state.values.shape[1], options.divisors)
     for node in queue:
         if state.numbers[WORK] > options.work:
@@ -306,7 +306,7 @@ def _try_cells(state: Any, check: Any, queue: Any, options: Any, random: Any) ->
 
 @numba.njit(cache=True, nogil=True)
 def _try_cell(state: Any, check: Any, node: Any, options: Any, room: Any, random: Any) -> None:
-    """Look for a replacement of a cell that is right; each wrong one adds a pattern. Changes the state."""
+    """Look for a replacement of a cell that is right; each wrong one adds a pattern. Modifies the state."""
     matters = room.matters
     look_above(state, node, options.above, matters)
     nearest = (options.divisors, options.depth - state.height[node])
@@ -333,7 +333,7 @@ def _try_cell(state: Any, check: Any, node: Any, options: Any, room: Any, random
 def _ask(
     state: Any, check: Any, node: Any, choice: Any, options: Any, matters: Any, random: Any
 ) -> Any:
-    """Check a choice in a small window first, then in a large one. Changes patterns and matters.
+    """Check a choice in a small window first, then in a large one. Modifies patterns and matters.
 
     The answer is `WRONG` only if a pattern has been added that shows it.
     """

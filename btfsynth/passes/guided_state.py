@@ -1,14 +1,14 @@
-"""What guided resubstitution works on: a netlist with patterns over its inputs, and the check of a replacement.
+"""The state of guided resubstitution: a netlist with patterns over its inputs, and the check of replacements.
 
-Node numbers never change; a node with no references is free. The patterns are words of 64 over the inputs:
-some random, some counterexamples, the oldest being overwritten. What depends on the structure alone
-(order, users, levels, heights) is computed again after every change, in one pass over the cells.
+Node numbers never change; a node without references is free. The patterns are words of 64 over the inputs: some
+random, some counterexamples, of which the oldest is overwritten. Structural data (order, users, levels,
+heights) are recomputed after every change, in one pass over the cells.
 
-Whether a replacement of a cell is right is a question about the window around it. The question holds the
-window above the cell (see `look_above`) twice: with the cell and with the replacement. Both copies read the
-same signals from below. The replacement is right if no values of these signals change any signal that is read
-outside the window. A limited number of cells below are included, the nearest first. Signals under these are
-free inputs: a replacement that is right for all their values is right.
+A replacement of a cell is checked in the window around it. The SAT question contains the window above the cell
+(see `look_above`) twice: with the cell and with the replacement. Both copies read the same signals from below.
+The replacement is correct if no values of these signals change any signal that is read outside the window. A
+limited number of cells below are included, the nearest first. Signals under these are free inputs: a
+replacement that is correct for all their values is correct.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Guided(NamedTuple):
 def new_guided(fanins: Any, outputs: Any, first: Any, words: Any, random: Any) -> Any:
     """Return the state of a netlist under random patterns.
 
-    fanins: int32 ``(nodes, 3)``; outputs: int32, both changed later on; random: uint64 (1,), changed.
+    fanins: int32 ``(nodes, 3)``; outputs: int32, both changed later on; random: uint64 (1,), modified.
     """
     nodes = fanins.shape[0]
     state = Guided(
@@ -105,7 +105,7 @@ def new_guided(fanins: Any, outputs: Any, first: Any, words: Any, random: Any) -
 
 @numba.njit(cache=True, nogil=True)
 def settle(state: Any) -> None:
-    """Find the cells in use, their users, levels and heights. Changes the state."""
+    """Find the cells in use, their users, levels and heights. Modifies the state."""
     fanins, outputs, first, order = state.fanins, state.outputs, state.first, state.order
     references, start, users = state.references, state.start, state.users
     level, height, driving = state.level, state.height, state.driving
@@ -153,9 +153,9 @@ def depth_of(state: Any) -> Any:
 def look_above(state: Any, node: Any, most: Any, matters: Any) -> Any:
     """Find what depends on a cell, the window above it, and the patterns on which it matters.
 
-    The window is the cell and the nearest of its dependents, ``most`` at most; who reads it from outside sees
-    all. matters: uint64 (words,). Changes depends, above, inside, flipped and matters; returns whether the
-    cell matters on any pattern.
+    The window is the cell and at most ``most`` of its nearest dependents; all signals read from outside are
+    observed. matters: uint64 (words,). Modifies depends, above, inside, flipped and matters; returns whether
+    the cell matters on any pattern.
     """
     depends, above, inside = state.depends, state.above, state.inside
     order, fanins, values, flipped = state.order, state.fanins, state.values, state.flipped
@@ -208,7 +208,7 @@ def look_above(state: Any, node: Any, most: Any, matters: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def is_seen(state: Any, node: Any) -> Any:
-    """Tell whether a node of the window above is an output or read from outside."""
+    """Return whether a node of the window above is an output or read from outside."""
     if state.driving[node]:
         return True
     for k in range(state.start[node], state.start[node + 1]):
@@ -222,7 +222,7 @@ def near_signals(state: Any, node: Any, options: Any, chosen: Any, seen: Any) ->
     """Choose signals that do not depend on a cell, the nearest by fan-in and users.
 
     options: (the most, the deepest level that they may have); chosen: int32, the constant first, and seen:
-    uint8 (nodes,), zero before and after, changed. Returns their number.
+    uint8 (nodes,), zero before and after, modified. Returns their number.
     """
     most, deepest = options
     fanins, first, start, users = state.fanins, state.first, state.start, state.users
@@ -287,7 +287,7 @@ def replace(state: Any, node: Any, choice: Any, stack: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def resimulate(state: Any) -> None:
-    """Compute the signatures of the cells that depend on the one just replaced. Changes values."""
+    """Compute the signatures of the cells that depend on the one just replaced. Modifies values."""
     fanins, values, depends = state.fanins, state.values, state.depends
     for k in range(state.numbers[COUNT]):
         node = state.order[k]
@@ -299,9 +299,9 @@ def resimulate(state: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def add_pattern(state: Any, pattern: Any, kept: Any) -> None:
-    """Put a pattern in the place of the oldest that was added; the first ``kept`` words stay random.
+    """Overwrite the oldest added pattern; the first ``kept`` words stay random.
 
-    pattern: uint8 (first,), the values of the inputs at their node numbers. Changes values and numbers.
+    pattern: uint8 (first,), the values of the inputs at their node numbers. Modifies values and numbers.
     """
     fanins, values, numbers = state.fanins, state.values, state.numbers
     places = 64 * (values.shape[1] - kept)

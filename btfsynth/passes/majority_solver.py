@@ -1,8 +1,8 @@
-"""A small SAT solver on circuits of majorities and exclusive-ors, all of it compiled.
+"""A small compiled SAT solver on circuits of majorities and exclusive ors.
 
-For very many small questions: nothing is translated to clauses, and a question ends as soon as every value that
-is asked for is justified by values of the inputs below, the rest of the circuit being left open. Otherwise it
-learns from conflicts (Marques-Silva and Sakallah, "GRASP", IEEE Trans. Computers 48(5), 1999; Moskewicz et al.,
+It is made for very many small questions: nothing is translated to clauses, and a question ends as soon as every
+required value is justified by values of the inputs below, while the rest of the circuit stays open. It learns
+from conflicts (Marques-Silva and Sakallah, "GRASP", IEEE Trans. Computers 48(5), 1999; Moskewicz et al.,
 "Chaff", DAC 2001; Kuehlmann et al., "Robust Boolean reasoning for equivalence checking and functional property
 verification", TCAD 21(12), 2002).
 
@@ -18,7 +18,7 @@ import numba
 import numpy as np
 
 OPEN, MAJORITY, XOR = 0, 1, 2
-"""What a variable is: an input, or a gate of its three or first two literals."""
+"""Kind of a variable: an input, or a gate of its three or first two literals."""
 
 UNKNOWN = 2
 """The value of a variable without one, and the answer if the conflicts do not suffice."""
@@ -27,7 +27,7 @@ _VARIABLES, _TRAIL, _HEAD, _LEVEL, _CLAUSES, _FIRST, _SECOND, _THIRD, _JUSTIFIED
 _NONE = -1
 _RESTART = 100
 _ROOM = 40
-"""Literals of a learnt clause, on average, that there is room for."""
+"""Average number of literals of a learnt clause, for the allocation."""
 
 
 class Question(NamedTuple):
@@ -86,7 +86,7 @@ def answer(question: Any, variables: Any, clause: Any, unit: Any, conflicts: Any
 
     question: its fan-in and kinds filled in for ``variables`` variables, any order, no cycle; clause: int32
     literals, at least one. Returns 1, the values found in ``question.values`` (`UNKNOWN` where anything does);
-    0 if there are none; `UNKNOWN` if that takes more conflicts. Changes the question.
+    0 if there are none; `UNKNOWN` if that takes more conflicts. Modifies the question.
     """
     _begin(question, variables)
     if clause.shape[0] == 1:
@@ -125,7 +125,7 @@ def answer(question: Any, variables: Any, clause: Any, unit: Any, conflicts: Any
 
 @numba.njit(cache=True, nogil=True)
 def _begin(question: Any, variables: Any) -> None:
-    """Forget the last question and list the gates that read each variable. Changes the question."""
+    """Forget the last question and list the gates that read each variable. Modifies the question."""
     fanins, kinds, start, users = question.fanins, question.kinds, question.start, question.users
     question.numbers[:] = 0
     question.numbers[_VARIABLES] = variables
@@ -148,7 +148,7 @@ def _begin(question: Any, variables: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _set(question: Any, literal: Any, reason: Any, other: Any) -> None:
-    """Make a literal true. Changes the question."""
+    """Make a literal true. Modifies the question."""
     variable, numbers = literal >> 1, question.numbers
     question.values[variable] = 1 - (literal & 1)
     question.reasons[variable, 0] = reason
@@ -160,7 +160,7 @@ def _set(question: Any, literal: Any, reason: Any, other: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _demand(question: Any, literal: Any) -> Any:
-    """Make a literal true at the first level; tell whether it may be."""
+    """Make a literal true at the first level; return whether it may be."""
     value = question.values[literal >> 1]
     if value == UNKNOWN:
         _set(question, literal, _NONE, _NONE)
@@ -216,7 +216,7 @@ def _conclusions(kinds: Any, fanins: Any, values: Any, gate: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _propagate(question: Any) -> Any:
-    """Draw all conclusions; tell whether there is a contradiction, left in the numbers."""
+    """Draw all conclusions; return whether there is a contradiction, left in the numbers."""
     numbers, values, kinds, fanins = (
         question.numbers,
         question.values,
@@ -258,7 +258,7 @@ def _propagate(question: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _follow_clauses(question: Any, false: Any) -> Any:
-    """Look at the clauses that watch a literal now false; tell whether one has no literal left."""
+    """Look at the clauses that watch a literal now false; return whether one has no literal left."""
     literals, clauses, values = question.literals, question.clauses, question.values
     heads, following = question.heads, question.following
     watch = heads[false]
@@ -423,7 +423,7 @@ def _shorten(question: Any, size: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _back_to(question: Any, level: Any) -> None:
-    """Undo all that came after a level. Changes the question."""
+    """Undo all that came after a level. Modifies the question."""
     numbers = question.numbers
     if numbers[_LEVEL] > level:
         keep = question.limits[level]

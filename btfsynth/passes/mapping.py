@@ -1,9 +1,9 @@
 """Rewriting and mapping: cones of up to four leaves become the smallest netlists of their functions.
 
-Rewriting goes from cell to cell and takes what saves there and then. Mapping covers the whole netlist: it
-chooses a cut for every cell at once, as technology mappers do: first by *area flow*, what a cut costs with a
-share of the cells below it (Manohararajah, Brown and Vranesic, "Heuristics for area minimization in LUT-based
-FPGA technology mapping", IWLS 2004), then by *exact area*, the cells that come into use with a cut
+Rewriting visits cell after cell and makes every replacement that saves cells locally. Mapping covers the whole
+netlist and chooses a cut for every cell at once, like technology mappers: first by *area flow*, the cost of a
+cut with a share of the cells below it (Manohararajah, Brown and Vranesic, "Heuristics for area minimization in
+LUT-based FPGA technology mapping", IWLS 2004), then by *exact area*, the cells that come into use with a cut
 (Mishchenko, Cho, Chatterjee and Brayton, "Combinational and sequential mapping with priority cuts", ICCAD
 2007). Adders are matched as pairs: an exclusive or over the leaves of a majority that is used shares a cell
 with it, and so does one of two leaves with their AND. Rewriting follows, which sees all other sharing.
@@ -53,12 +53,12 @@ class Rewrite:
     counted exactly with each form in place, including what hashing shares and what falls out of use, and the
     best one is taken. New cells read earlier ones only, so no cycle can arise.
 
-    `z` takes forms of equal size too, at random: later sweeps may gain what this one does not. It ends after
-    `patience` sweeps without a gain (after the first without `z`) or after `sweeps`, 0 for no limit. `cuts`
-    is the maximum per node.
+    `z` also accepts forms of equal size at random, so that later sweeps may gain. The pass ends after
+    `patience` sweeps without a gain (after the first without `z`) or after `sweeps`, 0 for no limit. `cuts` is
+    the maximum per node.
 
-    Of forms of equal size those that make no output later come first; without `z` the lowest. With `max_depth`
-    no form makes the netlist deeper than that or than it is.
+    Of forms of equal size, those that make no output later are preferred; without `z`, the lowest. With
+    `max_depth` no form makes the netlist deeper than both this depth and the present one.
     """
 
     z: bool = False
@@ -321,7 +321,7 @@ def _choose(choices: Any, fanins: Any, outputs: Any, flow_rounds: Any, exact_rou
 
 @numba.njit(cache=True, nogil=True)
 def _flow_round(choices: Any, cover: Any, share: Any, outputs: Any) -> None:
-    """Choose cuts by area flow. Changes the cover and share, float64 (nodes,), the uses expected of a node."""
+    """Choose cuts by area flow. Modifies the cover and share, float64 (nodes,), the uses expected of a node."""
     count, size, leaves, cost, role, group, first = choices
     chosen, uses, sums, carries, _ = cover
     n_nodes = chosen.shape[0]
@@ -358,7 +358,7 @@ def _flow_round(choices: Any, cover: Any, share: Any, outputs: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _exact_round(choices: Any, cover: Any) -> None:
-    """Give each used node the cut with which the fewest cells are in use. Changes the cover."""
+    """Give each used node the cut with which the fewest cells are in use. Modifies the cover."""
     count, first = choices.count, choices.first
     chosen, uses = cover.chosen, cover.uses
     for node in range(first, chosen.shape[0]):

@@ -59,7 +59,7 @@ SCRIPTS: dict[str, str] = {
 
 _SHRINK = f"{_JOIN}; resub; rewrite; resub; rewrite -z; resub"
 _GUIDED = "guided --work 60; depth --cells 0; guided --rise 10 --work 40"
-"""First at the depth the netlist came with, then near it."""
+"""First at the given depth, then near it."""
 
 WIDE_SCRIPTS: dict[str, str] = {
     "light": f"strash; detect; {_LAST}",
@@ -76,10 +76,10 @@ WIDE_SCRIPTS: dict[str, str] = {
 def parse_script(text: str, wide: bool = False) -> tuple[Pass, ...]:
     """Read a script such as ``strash; functional_hash; resub -k 1 --patience 20``.
 
-    A name of `SCRIPTS`, or of `WIDE_SCRIPTS` if `wide`, stands for its passes; ``depth`` is the script where it
-    stands alone, the pass among others. Options are the fields of a pass, ``keep_depth`` spelled
-    ``--keep-depth``, with a value of its type; a Boolean field needs none to be true. An unknown pass or
-    option or a value of another type is a `UsageError`.
+    A name of `SCRIPTS`, or of `WIDE_SCRIPTS` if `wide`, means its passes; ``depth`` alone is the script, among
+    other passes it is the pass. Options are the fields of a pass, ``keep_depth`` being spelled
+    ``--keep-depth``, with a value of its type; a Boolean option without a value is true. An unknown pass or
+    option, or a value of another type, is a `UsageError`.
     """
     steps: list[Pass] = []
     scripts = WIDE_SCRIPTS if wide else SCRIPTS

@@ -1,12 +1,12 @@
-"""Find what can stand in for a cell: a signal, or one or two new majorities.
+"""Find a replacement of a cell: a signal, or one or two new majorities.
 
-Where a cell matters, a literal is right or wrong about it: its *errors*. The majority of three literals equals
-the cell exactly where no two of the three err together. So the search for one new cell is the search for
-three literals whose errors are pairwise disjoint, a triangle in the graph of disjoint pairs; and for two new
-cells, an edge of that graph whose joint errors a second majority gets right.
+The *errors* of a literal are the vectors of the cell's care set on which it differs from the cell. The majority
+of three literals equals the cell exactly if no two of the three err together. One new cell is therefore found
+as three literals whose errors are pairwise disjoint, a triangle in the graph of disjoint pairs; two new cells
+as an edge of that graph whose joint errors a second majority corrects.
 
-Of replacements that save as many cells, one at the cell's required time or below comes first; where none would
-be saved, or where depth is limited, no other is taken.
+Of replacements that save the same number of cells, one that meets the required time of the cell is preferred;
+if no cell would be saved, or if depth is limited, it must.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from btfsynth.netlist.kernels import NONE, freed_with, next_below, release, reta
 from btfsynth.passes.triangles import ones
 
 _TIES = 32
-"""One of at most this many best replacements is chosen; the search ends there."""
+"""Maximum number of best replacements; then one is chosen and the search ends."""
 
 _GAIN_TRIES = 32
-"""How many times as many pairs are tried where cells would be saved."""
+"""Factor of the number of pairs if cells would be saved."""
 
 
 class State(NamedTuple):
@@ -67,7 +67,7 @@ def divisor_literal(divisors: Any, row: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _errors(values: Any, node: Any, divisors: Any, matters: Any, errors: Any) -> Any:
-    """List where each divisor's two literals are wrong about the cell. Changes errors.
+    """List where each divisor's two literals are wrong about the cell. Modifies errors.
 
     errors: uint64 (2 * divisors, words), row ``2 k + phase``. Returns the first row that is never wrong, or
     `NONE`.
@@ -93,7 +93,7 @@ def _errors(values: Any, node: Any, divisors: Any, matters: Any, errors: Any) ->
 
 @numba.njit(cache=True, nogil=True)
 def _disjoint_pairs(errors: Any, rows: Any, pairs: Any) -> None:
-    """Mark the pairs of literals that are never wrong together. Changes pairs.
+    """Mark the pairs of literals that are never wrong together. Modifies pairs.
 
     errors: uint64 (rows, words); pairs: uint64 (rows, words of that many bits), bit j of row i for i < j; a
     literal and its complement are no pair.
@@ -128,7 +128,7 @@ def _disjoint_pairs(errors: Any, rows: Any, pairs: Any) -> None:
 def _leave_out_late(work: Any, words: Any) -> Any:
     """Drop the divisors that a new cell in place of the present one could not read in time.
 
-    Changes divisors and errors; returns how many rows of errors are left.
+    Modifies divisors and errors; returns how many rows of errors are left.
     """
     divisors, errors, level = work.divisors, work.errors, work.level
     kept = 0

@@ -1,12 +1,12 @@
-"""Resubstitution: express a cell by signals that exist; and a local search that repeats it.
+"""Resubstitution: express a cell by existing signals; and a local search that repeats it.
 
-A cell matters only on the vectors where flipping it changes an output that is cared for. Wherever another
-signal (no new cell) or the majority of three others (one new cell, AND and OR included) agrees with it on
-these, it can stand in, and the cells that fed only the old one go. Netlists too large for signatures of the
-whole are processed in windows instead. Replacements of equal size are taken at random from a seed: they let
-the netlist walk out of local minima.
+The care set of a cell contains the vectors on which flipping it changes an output that is not a don't-care. If
+another signal (no new cell) or the majority of three others (one new cell, AND and OR included) agrees with the
+cell on these, it replaces the cell, and cells read only by the old one are removed. Netlists too large for
+signatures of the whole are processed in windows. Replacements of equal size are made at random, by a seed, to
+leave local minima.
 
-That walk gets stuck where every way out needs more cells. Iterated local search (Lourenco, Martin & Stutzle)
+This walk is stuck if every way out needs more cells. Iterated local search (Lourenco, Martin & Stutzle)
 writes some majorities, chosen at random, as ANDs and ORs, ``MAJ(a, b, c) = ab | c (a | b)``, with the roles of
 the three chosen at random too. This adds cells, but also many divisors, with which resubstitution often reaches
 another netlist, and at times a smaller one.
@@ -52,7 +52,7 @@ _WINDOWS_FIRST = 200
 
 
 def _depth_bound(max_depth: int, depth: int) -> int:
-    """Return the depth that a walk over netlists of equal size may reach from one of this depth."""
+    """Return the maximum depth of a walk over netlists of equal size from one of this depth."""
     return max(max_depth, depth) if max_depth else depth + -(-depth // _ROOM)
 
 
@@ -60,15 +60,15 @@ def _depth_bound(max_depth: int, depth: int) -> int:
 class Resubstitution:
     """Replace cells by existing signals or by one or two new cells each.
 
-    `k` new cells per replacement, 0 to 2. It ends after `patience` cells without a gain; 0 takes gains only
-    and makes no equal-sized moves. At most `divisors` signals are tried per cell, the nearest; a second new
-    cell is sought for at most `tries` pairs of signals where the size would stay, 32 times as many where it
-    would fall. Up to `whole` words of signatures (cells times words) the netlist is treated as a whole;
-    beyond, and where the reference is a sample, in windows of at most `leaves` leaves, 6 to 12.
+    `k` new cells per replacement, 0 to 2. The pass ends after `patience` cells without a gain; with 0 it
+    accepts only gains and makes no moves of equal size. At most `divisors` signals, the nearest, are tried per
+    cell. A second new cell is tried for at most `tries` pairs of signals if the size would stay, 32 times as
+    many if it would decrease. Up to `whole` words of signatures (cells times words) the netlist is treated as a
+    whole; beyond, and if the reference is a sample, in windows of at most `leaves` leaves, 6 to 12.
 
-    Of replacements that save as many cells, those that make no output later come first. Where none is saved the
-    netlist gets no deeper, or as a whole somewhat, and of the smallest netlists met the shallowest is kept.
-    With `max_depth` nothing makes it deeper than that or than it is.
+    Of replacements that save the same number of cells, those that make no output later are preferred. Moves of
+    equal size may increase the depth only slightly, in windows not at all; of the smallest netlists found, the
+    shallowest is kept. With `max_depth` nothing exceeds both this depth and the present one.
     """
 
     k: int = 2
@@ -139,7 +139,7 @@ class Resubstitution:
 
 
 class Scratch(NamedTuple):
-    """What a walk writes on, made once; only ``users``, ``search`` and ``found`` have to begin at zero."""
+    """Work arrays of a walk; only ``users``, ``search`` and ``found`` must be zero at first."""
 
     order: Any  # int32 ``(nodes,)``, the cells in use, fan-in first
     position: Any  # int32 ``(nodes,)``, the place of each of them in ``order``
@@ -178,7 +178,7 @@ class _Work:
         until: tuple[tuple[int, int, int], int, int],
         random: Array,
     ) -> tuple[tuple[int, int, int], int]:
-        """Go through the cells again and again, for a moment at most. options, until: see `_walk`."""
+        """Visit the cells repeatedly for a short time. options, until: see `_walk`."""
         rounds = max(1, _WORDS_AT_ONCE // self.state.values.size)
         return _walk(  # type: ignore[no-any-return]
             self.state, self.timing, bound, options, (*until, rounds), random
@@ -190,7 +190,7 @@ class _Work:
 
 @numba.njit(cache=True, nogil=True)
 def walk_scratch(n_nodes: Any, words: Any, divisors: Any) -> Any:
-    """Make what a walk over this many nodes writes on; it looks at no more than `divisors` signals a cell."""
+    """Return the work arrays of a walk over this many nodes, with at most `divisors` signals per cell."""
     rows = 2 * min(divisors, n_nodes)
     return Scratch(
         np.zeros(n_nodes, dtype=np.int32),
@@ -216,7 +216,7 @@ def walk_scratch(n_nodes: Any, words: Any, divisors: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def count_state_references(state: Any) -> None:
-    """Count how often outputs and cells in use read each node. Changes references."""
+    """Count how often outputs and cells in use read each node. Modifies references."""
     fanins, outputs, references = state.fanins, state.outputs, state.references
     references[:] = 0
     for node in topological_order(fanins[state.first :], outputs, state.first):
@@ -228,7 +228,7 @@ def count_state_references(state: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def flip_cell(state: Any, node: Any, order: Any, after: Any, scratch: Any) -> None:
-    """Find which cells depend on a cell, and their signatures where it is flipped. Changes scratch.
+    """Find which cells depend on a cell, and their signatures where it is flipped. Modifies scratch.
 
     order, after, scratch: see `observability`; the vectors on which the cell matters stay as they are.
     """
@@ -256,7 +256,7 @@ def observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) -
     """Find on which vectors a cell matters and which cells depend on it.
 
     order: int32, the cells in use; after: (position of the node + 1, their number); scratch: (depends
-    uint8 (nodes,), flipped uint64 (nodes, words), matters uint64 (words,)), changed. Returns whether the
+    uint8 (nodes,), flipped uint64 (nodes, words), matters uint64 (words,)), modified. Returns whether the
     cell matters anywhere.
     """
     outputs, values, care = state.outputs, state.values, state.care
@@ -277,7 +277,7 @@ def observability(state: Any, node: Any, order: Any, after: Any, scratch: Any) -
 
 @numba.njit(cache=True, nogil=True)
 def list_state_users(fanins: Any, order: Any, start: Any, users: Any) -> None:
-    """List the users of every node: ``users[start[node] : start[node + 1]]``. Changes start and users.
+    """List the users of every node: ``users[start[node] : start[node + 1]]``. Modifies start and users.
 
     order: the cells in use; start: int32 (nodes + 1,); users: int32, three a cell.
     """
@@ -360,7 +360,7 @@ def nearest_divisors(
 
 @numba.njit(cache=True, nogil=True)
 def replace_cell(state: Any, node: Any, choice: Any, stack: Any) -> Any:
-    """Carry out a replacement found by `find_replacement`. Changes fanins, outputs and references.
+    """Carry out a replacement found by `find_replacement`. Modifies fanins, outputs and references.
 
     Returns the node that a second new cell took, or `NONE`.
     """
@@ -385,9 +385,9 @@ def replace_cell(state: Any, node: Any, choice: Any, stack: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _walk(state: Any, timing: Any, bound: Any, options: Any, until: Any, random: Any) -> Any:
-    """Try every cell, and all of them again, until the netlist is better or patience ends.
+    """Try all cells repeatedly, until the netlist is better or patience ends.
 
-    Changes state and timing. bound: the depth that replacements of equal size may lead to; options: (k, walk,
+    Modifies state and timing. bound: the depth that replacements of equal size may lead to; options: (k, walk,
     most divisors, most pairs tried, whether no others may lead deeper either); until: (cells, depth and sum of
     the levels to get below, in this order; cells tried in vain so far; patience; most rounds). Returns what the
     netlist has of the first three, and the new number of cells tried in vain.
@@ -420,7 +420,7 @@ def state_cost(state: Any, level: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _round(state: Any, timing: Any, bound: Any, options: Any, scratch: Any, random: Any) -> None:
-    """Try every cell once, in random order if walking. Changes state and timing; options: see `_walk`."""
+    """Try every cell once, in random order if walking. Modifies state and timing; options: see `_walk`."""
     fanins, outputs, references = state.fanins, state.outputs, state.references
     values, first = state.values, state.first
     k, walk, limit, tries, strict = options
@@ -470,11 +470,11 @@ _CELLS_TRIED = 40
 class Perturbation:
     """Expand majorities at random and resubstitute, repeatedly; continue from a result that is not larger.
 
-    Each of the `rounds` expands `share` per cent of the majorities and resubstitutes with a `patience` of up
-    to 40 per cell (see `Resubstitution`). Of the smallest netlists met the shallowest is kept; none is gone on
-    from that is much deeper, or deeper than `max_depth` if that is given. After about `work` million words of
-    signatures, those of all nodes for every cell tried, no round begins; 0 is no limit. Netlists of more than
-    `max_cells`, and those whose reference is a sample, stay as they are.
+    Each of the `rounds` expands `share` percent of the majorities and resubstitutes with a `patience` of up to
+    40 per cell (see `Resubstitution`). Of the smallest netlists found, the shallowest is kept. The search does
+    not continue from one that is much deeper, or deeper than a given `max_depth`. No round begins after about
+    `work` million words of signatures, counting all nodes for every cell tried; 0 for no limit. Netlists of
+    more than `max_cells`, and those whose reference is a sample, are not changed.
     """
 
     rounds: int = 100

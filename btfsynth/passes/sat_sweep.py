@@ -1,11 +1,11 @@
-"""Sweeping: signals that are proven equal become one, over cuts or by SAT.
+"""Sweeping: merge signals that are proven equal over cuts or by SAT.
 
-SAT sweeping: Kuehlmann, "Dynamic transition relation simplification for bounded property checking", ICCAD
-2004; Mishchenko, Chatterjee, Brayton and Een, "Improvements to combinational equivalence checking", ICCAD
-2006. Signals that agree on many vectors are candidates. In topological order each is compared with those of
-its class that are still apart: by structural hashing; by the truth tables of both over a common cut of few
-signals; by SAT on their cones, as far as signals merged before leave any. A vector that tells two of them
-apart goes, with its neighbours, to all signals and splits the classes.
+SAT sweeping: Kuehlmann, "Dynamic transition relation simplification for bounded property checking", ICCAD 2004;
+Mishchenko, Chatterjee, Brayton and Een, "Improvements to combinational equivalence checking", ICCAD 2006.
+Signals that agree on many vectors are candidates. In topological order each is compared with those of its class
+that are still apart: by structural hashing; by the truth tables of both over a common cut of few signals; by
+SAT on their cones, up to signals merged before. A vector that distinguishes two of them is simulated, with its
+neighbours, on all signals and splits the classes.
 
 Cut sweeping: Een, "Cut sweeping", Cadence Berkeley Labs, 2007. The netlist is rebuilt in topological order; a
 cell whose function over one of its cuts is that of an earlier signal becomes that signal, so that cells above
@@ -37,7 +37,7 @@ _ONES = (1 << (1 << _LEAVES)) - 1
 
 
 def equal_over_cuts(netlist: Netlist) -> NDArray[np.int32]:
-    """Return a literal of the first signal equal to each node, int32, as far as small cuts tell."""
+    """Return a literal of the first signal equal to each node, int32, as far as small cuts show."""
     n_nodes, first = netlist.n_nodes, netlist.first_cell
     cuts = Cuts(
         np.zeros(n_nodes + 1, dtype=np.int32),
@@ -54,7 +54,7 @@ def equal_over_cuts(netlist: Netlist) -> NDArray[np.int32]:
 
 @numba.njit(cache=True, nogil=True)
 def _sweep(fanins: Any, first: Any, maps: Any, cuts: Any, known: Any, result: Any) -> None:
-    """Rebuild the cells one by one. Changes cuts, known and result.
+    """Rebuild the cells one by one. Modifies cuts, known and result.
 
     known: int32 ``(slots,)``, ``cuts per node * node + cut + 1`` by the hash of the cut; result: int32
     ``(nodes,)``, as `equal_over_cuts` returns it.
@@ -122,7 +122,7 @@ def _find(cuts: Any, node: Any, known: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _remember(cuts: Any, node: Any, known: Any) -> None:
-    """Add the cuts of a node to those known. Changes known."""
+    """Add the cuts of a node to those known. Modifies known."""
     for cut in range(cuts.counts[node]):
         slot = _slot(cuts, node, cut, known)
         if not known[slot]:
@@ -136,7 +136,7 @@ _FEW = 5_000
 
 @dataclass(frozen=True)
 class SatSweep:
-    """Join signals that are equal, or each other's complement, on every input vector.
+    """Merge signals that are equal, or complements, on every input vector.
 
     Candidates come from the reference's vectors and from `words` random ones of 64 vectors each; each is
     proven within `conflicts`, 0 for no limit, before it is used (see `find_equal_signals`).
@@ -164,9 +164,9 @@ class SatSweep:
 _MAX_TRIED = 4
 """Signals of its class that one is compared with."""
 _CUT = 12
-"""Most signals of a common cut: 64 words of truth table."""
+"""Maximum signals of a common cut: 64 words of truth table."""
 _CUT_CELLS = 100
-"""Most cells above a common cut."""
+"""Maximum cells above a common cut."""
 _NEAR_CELLS, _NEAR_CONFLICTS = 300, 50
 """Cells and conflicts of the first question about two signals."""
 _MOST_POOLED = 16
@@ -194,7 +194,7 @@ def random_vectors(n_inputs: int, words: int, seed: int) -> Words:
 
 
 def _all_differ(values: Words) -> bool:
-    """Tell whether no two signals have the same signature or the complement's, by 64 bits of each."""
+    """Return whether no two signals have the same signature or the complement's, by 64 bits of each."""
     plain = np.where((values[:, :1] & np.uint64(1)).astype(np.bool_), ~values, values)
     random = np.random.Generator(np.random.PCG64(0))
     factors = random.integers(0, 1 << 64, values.shape[1], dtype=np.uint64) | np.uint64(1)
@@ -208,15 +208,15 @@ def find_equal_signals(
     seed: int = 1,
     sides: NDArray[np.uint8] | None = None,
 ) -> EqualSignals:
-    """Prove as many signals equal as can be.
+    """Prove as many signals equal as possible.
 
     The netlist is best sorted by level (see `btfsynth.netlist.hashing.sorted_by_level`), so that shallow
     signals replace deep ones. `inputs`, ``(input bits, words)`` uint64, are vectors to find candidates by.
-    What hashing and common cuts do not prove is asked of a compiled solver about the latest cells of the cones
-    (see `compare_cones`). What that leaves open a second one decides on whole cones with `conflicts`, 0 for no
-    limit; None asks it nothing. `sides`, ``(nodes,)`` uint8, is for two joined netlists: 1 for a signal of the
-    first, 2 of the second, 3 of both; solvers then are asked only about pairs that make a signal one of both. A
-    `PassError` if simulation does not confirm a vector of a solver.
+    Pairs that hashing and common cuts do not prove are decided by a compiled solver on the latest cells of the
+    cones (see `compare_cones`), and the rest by a second solver on whole cones with `conflicts`, 0 for no
+    limit, None for no second solver. `sides`, ``(nodes,)`` uint8, is for two joined netlists: 1 for a signal of
+    the first, 2 of the second, 3 of both; solvers then are asked only about pairs that make a signal one of
+    both. A `PassError` if simulation does not confirm a vector of a solver.
     """
     given = np.zeros(netlist.n_nodes, dtype=np.uint8) if sides is None else sides.copy()
     work = _Work(netlist, inputs, conflicts, seed, given)
@@ -225,7 +225,7 @@ def find_equal_signals(
 
 
 class _Work:
-    """The netlist rebuilt signal by signal, and the classes of those to come."""
+    """The netlist under reconstruction, and the classes of the remaining signals."""
 
     def __init__(
         self,
@@ -296,7 +296,7 @@ class _Work:
             raise PassError("a counterexample of the solver does not distinguish two signals")
 
     def _decide(self, node: int) -> int:
-        """Ask the solver about a cell and the nearest of its class; return where to go on."""
+        """Compare a cell with the nearest of its class by the solver; return where to continue."""
         other = node
         for _ in range(_MAX_TRIED if self.solving else 0):
             other = int(self.previous[other])
@@ -341,7 +341,7 @@ class _Work:
 
 @numba.njit(cache=True, nogil=True)
 def _first_of_each(literal: Any, result: Any) -> None:
-    """Turn literals of the graph into literals of the first node that became them. Changes result."""
+    """Turn literals of the graph into literals of the first node that became them. Modifies result."""
     origin = np.full(literal.shape[0] + 1, -1, dtype=np.int64)
     for node in range(literal.shape[0]):
         made = literal[node]
@@ -352,7 +352,7 @@ def _first_of_each(literal: Any, result: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _split(classes: Any, previous: Any, phase: Any, values: Any) -> Any:
-    """Split the classes by a word of new vectors; tell whether it could. Changes classes and previous.
+    """Split the classes by a word of new vectors; return whether it could. Modifies classes and previous.
 
     classes: int32 (nodes,), -1 for a node that is alone; previous: int32 (nodes,), the node before it
     in its class, -1 for the first; phase: uint8 (nodes,), whether a node is taken complemented; values:
@@ -401,7 +401,7 @@ def _split(classes: Any, previous: Any, phase: Any, values: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _wanted(side: Any, other: Any) -> Any:
-    """Tell whether merging two signals is worth a question: see sides in `find_equal_signals`."""
+    """Return whether two signals should be compared: see sides in `find_equal_signals`."""
     return (side == 0) | ((side | other == 3) & (side & other != 3))
 
 
@@ -412,11 +412,11 @@ _POOLED, _SOLVED = 0, 1
 def _advance(
     fanins: Any, node: Any, graph: Any, literal: Any, groups: Any, rows: Any, near: Any
 ) -> Any:
-    """Go on from a node to the next that only whole cones can decide, or until the pool is full.
+    """Continue from a node to the next that only whole cones can decide, or until the pool is full.
 
     groups: classes, previous and phase, as for `_split`, and sides; rows: int32, a place for every node
     of the graph, for `_equal_over_cut`; near: (cones, limits, pool, counts), the first two as for
-    `compare_cones`, pool uint8 (vectors, inputs) for counterexamples, counts int64. Changes all but fanins.
+    `compare_cones`, pool uint8 (vectors, inputs) for counterexamples, counts int64. Modifies all but fanins.
     Returns where to go on, the end at last.
     """
     cones, limits, pool, counts = near
@@ -460,7 +460,7 @@ def _advance(
 
 @numba.njit(cache=True, nogil=True)
 def _equal_over_cut(graph: Any, a: Any, b: Any, rows: Any, tables: Any) -> Any:
-    """Tell whether two literals are equal as functions of the signals of a cut below both.
+    """Return whether two literals are equal as functions of the signals of a cut below both.
 
     The latest signal is expanded first, as long as the cut stays small. False says nothing.
     """

@@ -1,12 +1,12 @@
-"""Find literals whose majority is a wanted signal, as fast as word operations and counts allow.
+"""Find literals whose majority is a given signal, fast, by word operations and counts.
 
-A literal is wrong about the wanted signal on some of the vectors that matter: its *errors*. ``MAJ(a, b, c)`` is
-right everywhere exactly if no two of the three err together: a *triangle*. Of three disjoint sets the smallest
-has at most a third of the vectors, and any two together at most all of them: the counts rule out nearly all
-candidates before a word is compared.
+The *errors* of a literal are the vectors of the care set on which it differs from the given signal. ``MAJ(a, b,
+c)`` is right everywhere exactly if no two of the three err together: a *triangle*. Of three disjoint sets the
+smallest has at most a third of the vectors, and any two together at most all of them: the counts rule out
+nearly all candidates before a word is compared.
 
-`btfsynth.passes.replacement` asks the same of a cell that is replaced and marks all disjoint pairs first, which
-is best where all triangles are wanted; here one or a few are.
+`btfsynth.passes.replacement` solves the same problem for a replaced cell and marks all disjoint pairs first,
+which is best for finding all triangles; this module finds one or a few.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def new_scratch(literals: int, words: int) -> Scratch:
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def ones(word: Any) -> Any:
-    """Return how many bits of a uint64 are set."""
+    """Return the number of set bits of a uint64."""
     word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
     low = np.uint64(0x3333333333333333)
     word = (word & low) + ((word >> np.uint64(2)) & low)
@@ -67,7 +67,7 @@ def ones(word: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def list_errors(values: Any, nodes: Any, target: Any, matters: Any, errors: Any) -> Any:
-    """List where the literals of nodes are wrong; returns how many vectors matter. Changes errors.
+    """List where the literals of nodes are wrong; returns how many vectors matter. Modifies errors.
 
     values: uint64 (nodes, words); nodes: int32; target, matters: uint64 (words,). Literals that are wrong
     everywhere are left out.
@@ -100,7 +100,7 @@ def list_errors(values: Any, nodes: Any, target: Any, matters: Any, errors: Any)
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def disjoint(rows: Any, i: Any, j: Any) -> Any:
-    """Tell whether two rows, uint64 (words,) each, have no bit in common."""
+    """Return whether two rows, uint64 (words,) each, have no bit in common."""
     for word in range(rows.shape[1]):
         if rows[i, word] & rows[j, word]:
             return False
@@ -109,7 +109,7 @@ def disjoint(rows: Any, i: Any, j: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def list_near(errors: Any, i: Any, whole: Any, near: Any) -> Any:
-    """List the rows disjoint from a row that are not smaller; returns how many. Changes near.
+    """List the rows disjoint from a row that are not smaller; returns how many. Modifies near.
 
     Of rows of equal size only those of higher numbers: a triangle is met from its smallest row alone.
     """

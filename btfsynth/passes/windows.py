@@ -1,12 +1,12 @@
 """Resubstitution in windows, for netlists too large for whole-netlist signatures.
 
 The window of a cell: a cut of few leaves below it, found by expanding the leaf that adds fewest others
-(reconvergence keeps it small); the cone between; the signals beside it that depend on leaves and cone alone;
-and the cells above it that need no other signals, through which it may not be seen. All vectors of the leaves
-are simulated, so whatever is kept there is kept everywhere and no proof is asked of the whole netlist. No
-signal of the window depends on its cell, so no cycle can arise.
+(reconvergence keeps it small); the cone between; other signals that depend only on leaves and cone; and the
+cells above it that need no other signals, which may block its observation. All vectors of the leaves are
+simulated, so a replacement that is correct there is correct everywhere, without a proof of the whole netlist.
+No divisor depends on the cell, so no cycle can arise.
 
-The time is linear in cells, as is the memory: nothing is ordered or simulated outside the window.
+Time and memory are linear in the cells: nothing is ordered or simulated outside the window.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class _Links(NamedTuple):
 
 
 class _Marks(NamedTuple):
-    """What is known of the present window: a node is marked where it has the window's stamp."""
+    """Data of the present window: a node is marked if it has the window's stamp."""
 
     in_window: Any  # int32 ``(nodes,)``: leaf or cell of the cone
     stamp: Any  # number of the window, its root
     done: Any  # int32 ``(nodes,)``: its signature is that of the window
     above: Any
-    """int32 ``(nodes,)``: it depends on the root; what a flipped root makes of it is in ``flipped``."""
+    """int32 ``(nodes,)``: marks dependents of the root; their values for a flipped root are in ``flipped``."""
 
 
 class _Rows(NamedTuple):
@@ -105,7 +105,7 @@ class WindowedNetlist:
 
 @numba.njit(cache=True, nogil=True)
 def _link(links: Any, node: Any, slot: Any) -> None:
-    """Put a slot first in the list of a node's users. Changes links."""
+    """Insert a slot at the head of the list of a node's users. Modifies links."""
     head, following, former = links.head, links.following, links.former
     following[slot] = head[node]
     former[slot] = NONE
@@ -116,7 +116,7 @@ def _link(links: Any, node: Any, slot: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _unlink(links: Any, node: Any, slot: Any) -> None:
-    """Take a slot out of the list of a node's users. Changes links."""
+    """Take a slot out of the list of a node's users. Modifies links."""
     head, following, former = links.head, links.following, links.former
     if former[slot] == NONE:
         head[node] = following[slot]
@@ -128,7 +128,7 @@ def _unlink(links: Any, node: Any, slot: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _link_all(fanins: Any, outputs: Any, references: Any, links: Any, first: Any) -> None:
-    """Count and link the users of every node but dead cells. Changes references, zero at first, and links."""
+    """Count and link the users of every node but dead cells. Modifies references, zero at first, and links."""
     nodes = fanins.shape[0]
     for k in range(outputs.shape[0]):
         references[outputs[k] >> 1] += 1
@@ -159,7 +159,7 @@ def _link_all(fanins: Any, outputs: Any, references: Any, links: Any, first: Any
 def _cut(fanins: Any, root: Any, first: Any, most: Any, marks: Any, found: Any) -> Any:
     """Find a cut of at most this many leaves below a cell.
 
-    found: int32 (leaves,), changed. Marks leaves and cone, the root too. Returns the number of leaves.
+    found: int32 (leaves,), modified. Marks leaves and cone, the root too. Returns the number of leaves.
     """
     in_window, stamp = marks.in_window, marks.stamp
     in_window[root] = stamp
@@ -202,7 +202,7 @@ def _cut(fanins: Any, root: Any, first: Any, most: Any, marks: Any, found: Any) 
 def _evaluate(rows: Any, cell: Any, above: Any, stamp: Any) -> None:
     """Compute a cell's signature, from the flipped rows of fan-in that is marked in ``above``.
 
-    Changes values[cell], or flipped[cell] if the cell itself is marked.
+    Modifies values[cell], or flipped[cell] if the cell itself is marked.
     """
     fanins, values, flipped = rows
     a, b, c = fanins[cell, 0], fanins[cell, 1], fanins[cell, 2]
@@ -217,7 +217,7 @@ def _evaluate(rows: Any, cell: Any, above: Any, stamp: Any) -> None:
 def _simulate_cone(rows: Any, root: Any, leaves: Any, marks: Any, order: Any, stack: Any) -> Any:
     """Simulate the cone of a cell on all vectors of its leaves.
 
-    Changes values, done and order (the cone's cells, the root last); returns how many these are.
+    Modifies values, done and order (the cone's cells, the root last); returns how many these are.
     """
     fanins, values = rows.fanins, rows.values
     stamp, done = marks.stamp, marks.done
@@ -285,9 +285,9 @@ def _beside(rows: Any, links: Any, first: Any, marks: Any, divisors: Any, count:
 
 @numba.njit(cache=True, nogil=True)
 def _seen_above(rows: Any, links: Any, root: Any, marks: Any, matters: Any, queue: Any) -> None:
-    """Find where the root matters, looking through cells above it that need the window alone.
+    """Find the care set of the root through cells above it that read only the window.
 
-    Changes matters, flipped, above and done.
+    Modifies matters, flipped, above and done.
     """
     fanins, values, flipped = rows
     stamp, done, above = marks.stamp, marks.done, marks.above
@@ -337,7 +337,7 @@ def _seen_above(rows: Any, links: Any, root: Any, marks: Any, matters: Any, queu
 
 @numba.njit(cache=True, nogil=True)
 def _set_fanin(fanins: Any, links: Any, cell: Any, literals: Any) -> None:
-    """Give a cell whose slots are not linked its fan-in. Changes fanins and links."""
+    """Give a cell whose slots are not linked its fan-in. Modifies fanins and links."""
     for place in range(3):
         fanins[cell, place] = literals[place]
         _link(links, literals[place] >> 1, 3 * cell + place)
@@ -349,7 +349,7 @@ def _replace(
 ) -> None:
     """Carry out a replacement found by `find_replacement`.
 
-    Changes fanins, outputs, references, links and timing. queued: uint8 (nodes,), all zero and left so.
+    Modifies fanins, outputs, references, links and timing. queued: uint8 (nodes,), all zero and left so.
     """
     fanins, outputs, references = state.fanins, state.outputs, state.references
     head, following = links.head, links.following
@@ -412,7 +412,7 @@ def _replace(
 def _round(
     state: Any, timing: Any, flipped: Any, links: Any, options: Any, sizes: Any, random: Any
 ) -> None:
-    """Try every cell once. Changes the state, timing, flipped and the links.
+    """Try every cell once. Modifies the state, timing, flipped and the links.
 
     flipped: uint64 (nodes, words), scratch; options: as for `find_replacement`; sizes: (most leaves, most
     divisors).
@@ -477,7 +477,7 @@ def _round(
 # nor above the exact required time.
 
 NEVER = 1 << 30
-"""The required time of what drives no output."""
+"""The required time of cells that drive no output."""
 
 
 class Timing(NamedTuple):
@@ -496,10 +496,10 @@ def depth_of(level: Any, outputs: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def find_times(fanins: Any, outputs: Any, order: Any, bound: Any, timing: Any) -> None:
-    """Find levels and required times. Changes both.
+    """Find levels and required times. Modifies both.
 
     fanins: int32 (nodes, 3), a row a node; order: int32, the cells in use, fan-in first; bound: the depth
-    allowed, 0 for the present one, which is the least that is taken.
+    allowed, at least the present one; 0 for the present one.
     """
     level, latest = timing
     for node in order:
@@ -519,7 +519,7 @@ def find_times(fanins: Any, outputs: Any, order: Any, bound: Any, timing: Any) -
 
 @numba.njit(cache=True, nogil=True)
 def settle_levels(fanins: Any, links: Any, node: Any, timing: Any, queue: Any, queued: Any) -> None:
-    """Bring the levels of a changed cell and of all above it up to date. Changes levels.
+    """Bring the levels of a changed cell and of all above it up to date. Modifies levels.
 
     links: the users of every node, as in `btfsynth.passes.windows`; queue: int32 (nodes,), queued: uint8
     (nodes,), all zero and left so.
@@ -552,9 +552,9 @@ def settle_levels(fanins: Any, links: Any, node: Any, timing: Any, queue: Any, q
 
 @numba.njit(cache=True, nogil=True)
 def tighten(fanins: Any, first: Any, node: Any, timing: Any, stack: Any) -> None:
-    """Hand the required time of a changed cell down to what it reads now. Changes latest.
+    """Propagate the required time of a changed cell to its new fan-in. Modifies latest.
 
-    What it read before keeps its own, which may be too early and is never too late. stack: int32, scratch,
+    The old fan-in keeps its required time, which may be too early but never too late. stack: int32, scratch,
     three places a node.
     """
     latest = timing.latest

@@ -198,7 +198,7 @@ def make_scratch(problem: Problem) -> Scratch:
 def _form_values(problem: Any, state: Any, scratch: Any, block: Any, keep: Any, gain: Any) -> None:
     """Bring the metric up to date and form the consensus node values Y of one block.
 
-    keep, gain: real, the metric becomes keep * metric + gain * gap. Changes state.metric, state.values and
+    keep, gain: real, the metric becomes keep * metric + gain * gap. Modifies state.metric, state.values and
     scratch.shared.
     """
     n_neurons = problem.delta.shape[0]
@@ -232,7 +232,7 @@ def _form_values(problem: Any, state: Any, scratch: Any, block: Any, keep: Any, 
 
 @_compiled
 def _generate(generator: Any, y: Any, sign: Any, rows: Any, first: Any) -> None:
-    """Project the inputs of one lane group to the nearest code. Changes sign.
+    """Project the inputs of one lane group to the nearest code. Modifies sign.
 
     rows: offset of the group's node rows; first: input nodes, the constant included.
     """
@@ -343,7 +343,7 @@ def mean_gap(problem: Any, gap_sums: Any) -> Any:
 def join_neurons(problem: Any, state: Any, scratch: Any, first: Any, last: Any, gain: Any) -> None:
     """Form the consensus weights W of a range of neurons from the blocks' sums.
 
-    The sums' second parts count gain times. Changes state.weights. A neuron whose sums vanish keeps its
+    The sums' second parts count gain times. Modifies state.weights. A neuron whose sums vanish keeps its
     weights.
     """
     n_edges = problem.sources.shape[0]
@@ -381,7 +381,7 @@ def count_right(problem: Any, state: Any, values: Any) -> Any:
     """Return the number of correct targets of the network with the consensus weights, don't-cares excluded.
 
     Its inputs are A's: the data, or the codes where they are generated. values: real scratch
-    (nodes * LANES,), changed. Sums are in the arrays' own precision.
+    (nodes * LANES,), modified. Sums are in the arrays' own precision.
     """
     n_neurons = problem.delta.shape[0]
     n_nodes = problem.fan_class.shape[0]
@@ -405,7 +405,7 @@ def count_right(problem: Any, state: Any, values: Any) -> Any:
 
 
 def start_state(problem: Problem, state: State) -> None:
-    """Project a fresh state for the first time. Changes the state."""
+    """Project a fresh state for the first time. Modifies the state."""
     scratch = make_scratch(problem)
     advance_blocks(problem, state, scratch, 0, problem.blocks, (0.0, 0.0, 0.0))
     state.gap[:] = 0
