@@ -1,4 +1,4 @@
-"""Write array multipliers as netlist files, and time how they are read and their majorities found.
+"""Write array multipliers as netlist files; measure the time to read them and to detect their majorities.
 
 python benchmarks/circuits.py FOLDER [WIDTH ...]
 """

@@ -1,10 +1,10 @@
-"""Large netlists with realistic redundancy: arithmetic and random blocks wired to one another.
+"""Large netlists with realistic redundancy: connected arithmetic and random blocks.
 
     python benchmarks/circuits_large.py CELLS SEED FILE.mig
 
 Blocks are array multipliers, ripple-carry adders, comparators, multiplexers and random majority logic.
 Their operands are input bits and results of earlier blocks of the same module, a few thousand cells. Some
-blocks come a second time in another form (a multiplier with its operands exchanged, an adder of two-input
+blocks are repeated in another form (a multiplier with its operands exchanged, an adder of two-input
 gates): equal signals that structural hashing does not find.
 """
 
@@ -27,7 +27,7 @@ _MODULE = 4000
 
 
 def large_netlist(cells: int, seed: int) -> Netlist:
-    """Return a netlist of about so many cells: at least nine tenths, never more.
+    """Return a netlist of about `n_cells` cells: at least nine tenths, never more.
 
     Parameters
     ----------

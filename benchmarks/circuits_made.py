@@ -1,6 +1,7 @@
-"""Circuits for benchmarks of the optimiser, made as a textbook or a careless author writes them.
+"""Circuits for benchmarks of the optimiser, as in a textbook or written carelessly.
 
-Names are ``kind_size``, as ``adder_16``. Arithmetic is of two-input gates, so that majorities have to be found.
+Names are ``kind_size``, such as ``adder_16``. Arithmetic has two-input gates, so that majorities must be
+detected.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The classifier as it is, without an argument: five-fold accuracy, the longest fit, the largest memory.
+"""The classifier with default arguments: five-fold accuracy, longest fit, and maximum memory.
 
     python benchmarks/classifier.py [--seeds N,...] [--sets NAME,...]
 
 The sets are those of scikit-learn: ``breast_cancer``, ``digits``, ``wine``, ``iris``. Rows are split by
-``StratifiedKFold`` with five parts, shuffled by the seed, which the classifier gets as well. Seconds are wall
-time of one fit; memory is what the whole process took at most until then, scikit-learn and the sets included.
+``StratifiedKFold`` with five parts, shuffled by the seed, which is also that of the classifier. Seconds are
+wall time of one fit; memory is the maximum of the whole process so far, including scikit-learn and the sets.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
     python benchmarks/contest.py FOLDER [NAME ...] [--year 2022] [--max-inputs 10] [--results FILE]
 
 FOLDER is a clone of https://github.com/alanminko/iwls2025-ls-contest, or its ``benchmarks`` folder. Each
-function is optimised from its truth table alone, and from the smallest graph submitted if there is one. Every
-result is compared with the table on all input vectors. Finished functions are in FILE, one JSON record a line,
-and are not done again. The last lines are the totals. The nodes of a graph are ANDs of two inputs, cells are
-ANDs, ORs and majorities: a majority takes four ANDs, an exclusive or three of either.
+function is optimised from its truth table alone, and from the smallest submitted graph if there is one. Every
+result is compared with the table on all input vectors. Finished functions are saved in FILE, one JSON record
+per line, and not repeated. The last lines are the totals. Nodes of a graph are ANDs of two inputs; cells are
+ANDs, ORs and majorities. A majority takes four ANDs, an exclusive or three nodes or three cells.
 """
 
 from __future__ import annotations

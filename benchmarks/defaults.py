@@ -1,10 +1,10 @@
-"""The default settings of the built-in tasks beside those that a search finds.
+"""Compare the default settings of the built-in tasks with those found by a search.
 
 python benchmarks/defaults.py [--time-limit SECONDS] [--trials N] [TASK ...]
 
-For every task: a search of so many seconds, then trials from random starts that it has not seen, with its
-settings and with the defaults in turn, so that both see the same machine. The cost is the time of all trials
-over the exact networks.
+For every task: a search of ``--time-limit`` seconds, then trials from new random starts, alternately with its
+settings and with the defaults, so that both have the same load of the machine. The cost is the time of all
+trials per exact network.
 """
 
 from __future__ import annotations

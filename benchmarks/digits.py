@@ -2,10 +2,10 @@
 
     python benchmarks/digits.py [--shifts N,...] [--seeds N,...] [--max-luts N] [--simulator NAME]
 
-The images are scikit-learn's, split as in `digits`: 512 to train on, 1,285 to test. Shifted copies are of the
-training images alone. The classifier is ``BTFClassifier()`` as it is; the hardware is of ``train --votes`` with
-``--max-luts``, its number of votes chosen by cross-fitting, and is simulated on all test images. Its lookup
-tables are counted by Yosys where that is installed.
+The images are scikit-learn's, split as in the task `digits`: 512 for training, 1,285 for test. Only training
+images are shifted. The classifier is ``BTFClassifier()`` with default arguments. The hardware is that of
+``train --votes`` with ``--max-luts``, with the number of votes chosen by cross-fitting, and is simulated on all
+test images. Yosys, if installed, counts its lookup tables.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CODE = "quantile:7"
 
 
 def classify(shifts: int, seeds: Sequence[int]) -> None:
-    """Print what the classifier gets right."""
+    """Print the accuracy of the classifier."""
     data, test = btf.load(f"digits:shifts={shifts}"), btf.load("digits:part=test")
     for seed in seeds:
         begin = time.perf_counter()

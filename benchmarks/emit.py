@@ -1,10 +1,10 @@
-"""Time it takes to emit and simulate a large design, station by station.
+"""Measure the time to emit and simulate a large design, step by step.
 
     python benchmarks/emit.py [--inputs 1000] [--cells 20000] [--pipeline 8] [--simulator icarus] [--json]
 
-The netlist is random: cells of any kind that read from the last few thousand signals, so that it is some tens
-of levels deep, under ports of mixed widths. The vectors are those of `btfsynth emit` without data. Each
-station is measured once, in wall seconds.
+The netlist is random: cells of any kind that read the last few thousand signals, some tens of levels deep, with
+ports of mixed widths. The vectors are those of `btfsynth emit` without data. Each step is measured once, in
+wall seconds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Compare estimated look-up tables with those that Yosys and ABC map to.
+"""Compare estimated lookup tables with those after mapping by Yosys and ABC.
 
 Usage: ``python benchmarks/estimate.py [--tries N] DIRECTORY ...`` with design folders; needs Yosys. Prints one
-line for each: tables of four inputs and their levels as estimated and as mapped for an iCE40.
+line for each: 4-input tables and levels, as estimated and as mapped for an iCE40.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Smallest circuits found of well-known functions, beside what is known.
+"""Smallest circuits found for well-known functions, compared with references.
 
     python benchmarks/functions.py [--time-limit SECONDS] [--jobs N] [--markdown] [TASK ...]
 
-Each function is searched by `btfsynth discover` for the same time; the time in the table is when its best
-circuit was found, workers' start not counted. Cells are AND, OR and majority, inverters free. A reference is
-the size of the textbook's circuit in the same cells: a full adder takes 3, a half adder 3.
+`btfsynth discover` runs on each function for the same time. The time in the table is that of the best circuit,
+without the start of the workers. Cells are AND, OR and majority; inverters are free. A reference is the size of
+the textbook circuit in the same cells: a full adder takes 3, a half adder 3.
 """
 
 from __future__ import annotations

@@ -3,13 +3,12 @@
     python benchmarks/gallery.py TASK [--time-limit SECONDS] [--rounds N] [--seed N] [--start FILE ...]
         [--part FILE] [-o DIR]
 
-Begins with textbook circuits of the task (see `textbook.py`), completing a circuit of fewer bits if there is a
-part, or with the netlists of the files given as starts alone, whose ports are taken in their order. A
-population of netlists is then made smaller, one at a time, by passes with seeds drawn at random; every result
-is checked on all input vectors. FOLDER/front has the circuits that no other one beats in cells, depth and
-inverters at once, FOLDER/state.json where the search stands: the same command goes on from there. What a round
-does depends on task, starts, seed and the rounds before alone: the command with the number of rounds that is
-printed finds the same circuit again.
+The search begins with textbook circuits of the task (see `textbook.py`), which complete a circuit of fewer bits
+if ``--part`` is given, or only with the netlists of ``--start``, whose ports are matched by order. It optimises
+a population of netlists, one at a time, by passes with random seeds, and checks every result on all input
+vectors. FOLDER/front has the Pareto front of cells, depth and inverters, FOLDER/state.json the state of the
+search, from which the same command continues. A round depends only on task, starts, seed and previous rounds:
+the command with the printed number of rounds finds the same circuit again.
 """
 
 from __future__ import annotations
@@ -110,7 +109,7 @@ class Search:
         self.front = [_member(entry) for entry in state["front"]]
 
     def save(self) -> None:
-        """Write where the search stands."""
+        """Write the state of the search."""
         state = {
             **self.identity,
             "rounds": self.rounds,
@@ -120,7 +119,7 @@ class Search:
         write_text(self._state, json.dumps(state, indent=1) + "\n")
 
     def next_round(self) -> None:
-        """Make one netlist anew, or one of the population smaller."""
+        """Make a new netlist, or optimise one of the population."""
         self.rounds += 1
         random = Random(f"{self.seed} {self.rounds}")
         fresh = len(self.members) < _POPULATION or random.random() < _FRESH
@@ -259,7 +258,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Search, and say what is found."""
+    """Search, and print the results."""
     options = parser().parse_args(words)
     begin = time.monotonic()
     deadline = None if options.time_limit is None else begin + options.time_limit

@@ -1,16 +1,16 @@
-"""XGBoost on scikit-learn's digits: its hardware beside plain Verilog of the same integers, and its accuracy.
+"""XGBoost on scikit-learn's digits: accuracy, and imported hardware compared with plain Verilog.
 
 python benchmarks/import_models.py [--leaf-bits 4] [--rounds 30] [--depth 4] [FOLDER]
 
-The plain Verilog is what a careful generator writes: every leaf rounded to the nearest integer of as many bits,
-one comparison per distinct test, one nest of choices per tree with unsigned leaves, one sum per class, and a
-tournament for the largest. A second one has the integers of the import, which are rounded by what they cost.
-All go through the same Yosys script: ``synth -flatten; abc -lut 6``.
+The plain Verilog is that of a careful generator: every leaf is rounded to the nearest integer of the same
+number of bits, with one comparison per distinct test, one nest of choices per tree with unsigned leaves, one
+sum per class, and a tournament for the largest. A second version has the integers of the import, which are
+rounded by cost. All use the same Yosys script: ``synth -flatten; abc -lut 6``.
 
 python benchmarks/import_models.py --random 500
 
-trains that many small trees, forests and boosted models and compares rows on their borders, and next to them,
-with the libraries.
+trains that many small trees, forests and boosted models and compares rows on and next to their thresholds with
+the libraries.
 """
 
 from __future__ import annotations

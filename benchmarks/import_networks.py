@@ -1,17 +1,17 @@
-"""Imported networks: lookup tables of a binary perceptron and of a network of gates, beside plain flows.
+"""Lookup tables of an imported binary perceptron and network of gates, compared with plain flows.
 
     python benchmarks/import_networks.py [perceptron | gates] [--hidden N] [--gates N] [--inputs N] [--script S]
 
 `perceptron`: 64-128-10 with batch normalisation, in QONNX. Weights are the signs of a regression on random
 features of scikit-learn's digits, 64 pixels of -1 and 1. The import is compared with the model on 1,000 rows.
-Beside it stands plain Verilog of the same network: a population count of XNORs with a ``+`` per input, a
-comparison with the integer threshold, a multiplication per class, comparisons. Yosys elaborates it, ``synth
+It is compared with plain Verilog of the same network: a population count of XNORs with a ``+`` per input, a
+comparison with the integer threshold, a multiplication per class, and comparisons. Yosys elaborates it, ``synth
 -flatten -noabc``, and ABC maps both, ``strash; if -K 6``. (ABC's scripts with SAT sweeping take hours for 128
 parities of 64 bits.)
 
 `gates`: four layers of two-input gates, pairs and functions drawn at random, none of them constant or a wire,
-and sums of ten groups. The netlist is written as an and-inverter graph, which ABC maps after ``resyn2``; beside
-it stands what the passes make of the same netlist, proven equal, covered by `btfsynth.fpga.lut_mapper`. ABC is
+and sums of ten groups. The netlist is written as an and-inverter graph, which ABC maps after ``resyn2``. It is
+compared with the netlist after the passes, proven equivalent and covered by `btfsynth.fpga.lut_mapper`. ABC is
 ``yosys-abc`` or ``abc``.
 """
 

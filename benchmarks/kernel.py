@@ -1,11 +1,11 @@
-"""Time a step of the trainer against the memory it has to move, and against plain NumPy.
+"""Measure the time of a training iteration, compared with its memory traffic and with plain NumPy.
 
     python benchmarks/kernel.py [--quick]
 
-Columns: microseconds a step; nanoseconds an edge and pattern; the floor: the time to read and write the
-copies w and x once (16 bytes an edge and pattern) with the same number of threads, measured in the same run;
-their ratio; how many times faster than a vectorised NumPy step. Medians of repetitions, compilation not
-counted.
+Columns: microseconds per iteration; nanoseconds per edge and pattern; the floor, which is the time to read and
+write the copies w and x once (16 bytes per edge and pattern) with the same number of threads in the same run;
+their ratio; the speed-up over a vectorised NumPy iteration. Figures are medians of repetitions without
+compilation.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Learning circuits from samples: networks alone, the whole portfolio, and scikit-learn's tree and forest.
+"""Learning circuits from samples: single networks, the whole portfolio, and scikit-learn's tree and forest.
 
     python benchmarks/learn.py [--time-limit SECONDS | --trials N] [--rows N] [--jobs N] [--markdown] [NAME ...]
 
-Every function is sampled three times at random (6,400 rows each, as in the contests on learning from
-samples) to train, to select and to test; the table has the shares of the test rows that come out right, and
-the size of the circuit within 5,000 AND nodes. *Accuracy alone* is the circuit that is right on most validation
-rows, whatever its size, as ``learn --tolerance 0`` chooses; its AND nodes are counted before the optimiser.
-``--write FOLDER`` only writes the samples as PLA files.
+Every function is sampled three times at random (6,400 rows each, as in the contests on learning from samples),
+for training, validation and test. The table has the test accuracies and the size of the circuit within 5,000
+AND nodes. *Accuracy alone* is the circuit with the highest validation accuracy, whatever its size, as chosen by
+``learn --tolerance 0``; its AND nodes are counted before the optimiser. ``--write FOLDER`` only writes the
+samples as PLA files.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def square_root(place: int) -> Function:
 
 
 def count_at_least(bound: int) -> Function:
-    """So many inputs or more are 1."""
+    """At least this many inputs are 1."""
     return lambda x: x.sum(axis=1) >= bound
 
 

@@ -1,4 +1,4 @@
-"""A step of reflect-reflect-relax in vectorised NumPy: what one would write first."""
+"""An iteration of reflect-reflect-relax in straightforward vectorised NumPy."""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@
 
 Circuits are generated (``--list`` names them), or are netlists of any format the package reads: files, or
 folders of AIGER and BLIF files. A reference is a CSV file with the columns name, cells and depth. With ``--json
-FILE`` each result is written when it is there, and results of the same circuit and script are not made again.
+FILE`` each result is written as soon as it is found, and results of the same circuit and script are not
+repeated.
 """
 
 from __future__ import annotations

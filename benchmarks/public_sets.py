@@ -1,15 +1,15 @@
-"""What is behind the public sets of veitelser/boolearn, and what `learn` makes of them.
+"""The structure of the public sets of veitelser/boolearn, and the accuracy of `learn` on them.
 
     git clone https://github.com/veitelser/boolearn
     python benchmarks/public_sets.py boolearn/boolearn/machinelearnable boolearn [--samples 256] [--markdown]
 
-The `.dat` files in the folders whose outputs are equal to their inputs are tasks of autoencoding. Of each set:
+Files `.dat` whose outputs equal their inputs are autoencoding tasks. The program prints for each set:
 
 - free: bits that determine all others by exclusive ors (the rank over GF(2) of the patterns);
 - checks: constant bits, and sets of two, three and four bits whose exclusive or is constant, in all patterns;
 - Roman: whether the patterns are the Roman numerals from 1 on, one letter after the other;
-- learnt: `learn` gets the free bits of some patterns and their other bits; share of the other bits that are
-  right in all other patterns, and cells of the circuit.
+- learnt: `learn` gets the free bits of some patterns and their other bits; accuracy of these bits in all other
+  patterns, and cells of the circuit.
 """
 
 from __future__ import annotations

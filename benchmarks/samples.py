@@ -3,16 +3,16 @@
     python benchmarks/samples.py [FAMILY ...] [--seeds 5] [--seed 1] [--baselines] [--markdown] [-o FILE.csv]
 
 For each family, number of samples and seed, `learn` gets samples of a hidden circuit and is measured on 2,048
-other vectors; each output is then compared with the hidden circuit by a proof. `oracle` asks for up to 199
-vectors instead.
+other vectors; each output is then compared with the hidden circuit by a proof. `oracle` evaluates up to 199
+chosen vectors instead.
 
 `--baselines` also fits ReLU networks by AdamW, without and with a penalty, and random forests to the same
-samples. Their settings are chosen from a grid (GRIDS) by a quarter of the samples; then they are fitted to all
+samples. Their settings are chosen from a grid (GRIDS) on a quarter of the samples; then they are fitted to all
 samples and measured on the test vectors once. They count as whole if no test bit is wrong, without a proof.
-For rules shared by all outputs, they too are fitted to the samples of that rule.
+For rules shared by all outputs, they are also fitted to the samples of that rule.
 
-Rows are written as they are measured; those that FILE.csv has already are kept. Seconds are CPU seconds of one
-thread, the choice of settings included, compilation aside.
+Rows are written as they are measured; existing rows of FILE.csv are kept. Seconds are CPU seconds of one
+thread, with the choice of settings, without compilation.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What limits work on many processes: a cost model, its constants measured here, and what it foretells.
+"""Limits of work on many processes: a cost model, its measured constants, and its predictions.
 
     python benchmarks/scaling.py [--quick] [--only mpi|dask] [--json FILE]
 
-For one training over MPI: the time of an edge and pattern, the bytes and the time of a message of the
-exchange; the model is held against two processes and against two processes whose exchanges are held up on
-purpose. For trials on Dask: the length of trials and what a task costs worker, client and scheduler; the
-model is held against one worker and two, and against results that are held back. Then it is asked for 10,
-100 and 1,000 cores. The program itself has no such delays; they are put between it and what it talks to.
+For one training over MPI, the constants are the time per edge and pattern, and bytes and time of the messages;
+the model is compared with two processes, with and without artificially delayed messages. For trials on Dask,
+they are the length of trials and the cost of a task on worker, client and scheduler; the model is compared with
+one and two workers, with and without delayed results. It then predicts 10, 100 and 1,000 cores. The delays are
+inserted between the program and its partners.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Try a multiplier's report page and take its picture for the documentation: ``docs/images/report_m3.png``.
+"""Test the report page of a multiplier and take its picture, ``docs/images/report_m3.png``.
 
     python benchmarks/screenshot.py hdl_out/multiplier_3
 

@@ -1,4 +1,4 @@
-"""Success rate, steps and time to an exact circuit at the default settings.
+"""Success rate, iterations and time per exact network with the default settings.
 
 python benchmarks/success.py [--seeds N] [TASK ...]
 """
@@ -23,7 +23,7 @@ AUTHORS = TrainParameters(
 
 
 def row(name: str, task: str, parameters: TrainParameters | None, seeds: int) -> list[str]:
-    """Train one trial a seed and return a row of the table."""
+    """Train one trial per seed and return a row of the table."""
     data = load(task)
     plan = default_plan(data)
     used = parameters or plan.parameters

@@ -1,6 +1,6 @@
-"""Textbook circuits of well-known functions, with what a textbook leaves open drawn at random.
+"""Textbook circuits of well-known functions, with free choices made at random.
 
-They are where `gallery.py` begins. Columns of bits of one weight are added by full adders of three majorities
+`gallery.py` begins with them. Columns of bits of one weight are added by full adders of three majorities
 and half adders of three cells, in any order; sorters are made from comparators, by inserting bits or by
 decoding a count; medians are the middle output of a sorter. A circuit of the same function on fewer bits can be
 a part, completed in the same way.

@@ -1,10 +1,10 @@
 """Search the smallest majority forms of all threshold functions of up to six inputs, and of wider majorities.
 
-The program that made ``btfsynth/lower/threshold_forms.json``. A threshold function of n inputs and its
-constant is a self-dual threshold function of n + 1 variables, and cells without constants: the classes
-of up to seven variables (Muroga, Threshold Logic and Its Applications, 1971: 135 of them) are all of up to
-six inputs. Each starts as a decision diagram and as a counter and goes on a long walk of resubstitution,
-from several seeds. The forms in the file already are only ever replaced by smaller ones.
+The program that made ``btfsynth/lower/threshold_forms.json``. A threshold function of n inputs and its constant
+is a self-dual threshold function of n + 1 variables, and cells without constants: the classes of up to seven
+variables (Muroga, Threshold Logic and Its Applications, 1971: 135 of them) are all of up to six inputs. Each
+starts as a decision diagram and as a counter and is optimised by long walks of resubstitution with several
+seeds. Existing forms in the file are only replaced by smaller ones.
 
     python benchmarks/threshold_forms.py btfsynth/lower/threshold_forms.json [--patience N] [--seeds N]
 """

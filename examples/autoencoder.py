@@ -2,10 +2,10 @@
 
     python examples/autoencoder.py [FOLDER] [--quick]
 
-Sixteen random vectors of 16 bits go through a layer of 4 neurons and come out as they were, so that layer holds
-a code of 4 bits that training has found. The network is cut there: what is before the code becomes one design,
-what is behind it another, and decoding what the one circuit encodes gives every vector back. With --quick there
-are 8 vectors and 3 bits. FOLDER is hdl_out/autoencoder by default.
+A network reproduces sixteen random vectors of 16 bits through a layer of 4 neurons, so this layer contains a
+code of 4 bits that training has found. The network is cut there into an encoder and a decoder, which become two
+designs. Decoding the encoded vectors gives every vector back. With --quick there are 8 vectors and 3 bits.
+FOLDER is hdl_out/autoencoder by default.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import btfsynth as btf
 
 
 def main(folder: Path, quick: bool) -> None:
-    """Train, cut, build both halves, put them together again."""
+    """Train, cut, build both halves, and test them together."""
     count, bits = (8, 3) if quick else (16, 4)
     vectors = btf.load(f"autoencoder:{count}")
     widths = (count, count, bits, count, count)

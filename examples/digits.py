@@ -2,13 +2,13 @@
 
     python examples/digits.py [FOLDER] [--quick]
 
-Needs scikit-learn for the images (pip install scikit-learn) and Verilator. 512 of the 1797 images of 8x8
-grey levels train a network of 64-64-10 in half a minute. Weights become the least integers that leave every
-label as it is, grey levels ports of 5 bits, and the class with the largest sum a port of its own. The
-hardware, some 60,000 cells, is simulated on 200 images that took no part in training, and gives each the
-label that the trained network gives it. At last the lookup tables it would take on an FPGA. All that takes
-some minutes; with --quick pixels are black or white, the network is small and not good, and Icarus Verilog
-simulates it in seconds. FOLDER is hdl_out/digits by default.
+Needs scikit-learn for the images (pip install scikit-learn) and Verilator. 512 of the 1797 images of 8x8 grey
+levels train a network of 64-64-10 in half a minute. Weights become the smallest integers that keep every label,
+grey levels become ports of 5 bits, and the class with the largest sum gets its own port. The hardware, about
+60,000 cells, is simulated on 200 images that were not used for training, and has the label of the trained
+network for each. Finally the lookup tables on an FPGA are estimated. This takes some minutes. With --quick
+pixels are black or white, the network is small and inaccurate, and Icarus Verilog simulates it in seconds.
+FOLDER is hdl_out/digits by default.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python examples/from_difflogic.py [FOLDER] [--quick]
 
-The network is trained here, layer by layer: a gate is the one of some random pairs of signals, and of the
-sixteen functions of two inputs, that goes most with its class. The file has the arrays that the documentation
-writes from a model of difflogic or torchlogix. With --quick it has 60 gates, not 1,000.
+The network is trained here, layer by layer: for each gate, the best of some random pairs of signals and of the
+sixteen two-input functions is chosen, by correlation with its class. The file has the arrays that the
+documentation shows for models of difflogic and torchlogix. With --quick it has 60 gates instead of 1,000.
 """
 
 import argparse

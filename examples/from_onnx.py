@@ -1,10 +1,11 @@
-"""From a binarised ONNX to proven Verilog: a perceptron of signs as a netlist that is equal to it.
+"""From a binarised ONNX to proven Verilog: a binary perceptron as an equivalent netlist.
 
     python examples/from_onnx.py [FOLDER] [--quick]
 
-A perceptron tells the digits of scikit-learn apart, 64 pixels of -1 and 1: random signs in the first layer,
-batch normalisation, signs, and a logistic regression rounded to -1, 0 and 1. It is written as ONNX, read and
-compared with ONNX Runtime, made smaller, and its Verilog is proven equal. --quick: 6 neurons instead of 64.
+A perceptron classifies the digits of scikit-learn from 64 pixels of -1 and 1. It has random signs as weights of
+the first layer, batch normalisation, signs, and a logistic regression rounded to -1, 0 and 1. The script writes
+it as ONNX, imports it, compares it with ONNX Runtime, optimises it, and proves its Verilog equivalent. With
+--quick it has 6 neurons instead of 64.
 """
 
 import argparse

@@ -2,10 +2,10 @@
 
     python examples/from_sklearn.py [FOLDER] [--quick]
 
-Boosted trees learn which of 569 tumours are malignant, from two thirds of them. Every threshold of the trees is
-a bit of the hardware, leaves are integers, and each row has to get the label that scikit-learn gives it. The
-netlist is made smaller, proven equal, written, simulated, and placed on an iCE40 HX8K. With --quick there are
-two trees and no FPGA tools. FOLDER is hdl_out/from_sklearn by default.
+Boosted trees learn from two thirds of 569 tumours which are malignant. Every threshold of the trees becomes an
+input bit of the hardware, leaves become integers, and each row must get scikit-learn's label. The netlist is
+optimised, proven equivalent, written, simulated, and placed on an iCE40 HX8K. With --quick there are two trees
+and no FPGA tools. FOLDER is hdl_out/from_sklearn by default.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     python examples/multiplier.py [FOLDER] [--quick]
 
 Learns the product of two 2-bit numbers, writes the hardware and simulates it. Then trains the product of two
-3-bit numbers again and again for a minute and keeps the smallest circuits: the school method, 9 ANDs and 2 half
-and 4 full adders, has 27 cells. With --quick both are of 2 bits, and it takes seconds. FOLDER is
-hdl_out/multiplier by default.
+3-bit numbers repeatedly for a minute and keeps the smallest circuits. The textbook array of 9 ANDs, 2 half
+adders and 4 full adders has 27 cells. With --quick both multipliers have 2 bits, and the script takes seconds.
+FOLDER is hdl_out/multiplier by default.
 """
 
 from __future__ import annotations

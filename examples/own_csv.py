@@ -2,10 +2,10 @@
 
     python examples/own_csv.py [FOLDER] [--quick] [--table FILE.csv]
 
-The file that comes with it, examples/data/seven_segment.csv, says which segments of a display show a decimal
-digit. One column is a number of four bits, the others are single outputs, and the rows from 10 on are
-don't-cares: the circuit is free there, and smaller for it. Give your own file, its columns marked in:NAME and
-out:NAME. FOLDER is hdl_out/<name of the table> by default.
+The example file, examples/data/seven_segment.csv, lists the segments of a display for each decimal digit. One
+column is a number of four bits, the others are single outputs, and the rows from 10 on are don't-cares, which
+makes the circuit smaller. In your own file, mark the columns in:NAME and out:NAME. FOLDER is hdl_out/<name of
+the table> by default.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     python examples/recover.py [FOLDER] [--quick]
 
-A random circuit of ANDs, ORs and inverters is known only by what it does on some input vectors. A network is
-trained on these until its two sets of constraints agree, its weights are rounded to the least integers that
-change nothing on the samples, and the netlist made of them is compared with the hidden circuit: equal on every
-input vector, by a SAT proof. FOLDER is hdl_out/recover by default; it gets the recovered circuit as hardware.
+A random circuit of ANDs, ORs and inverters is known only by its outputs on some input vectors. A network is
+trained on these until the gap is small, its weights are rounded to the smallest integers that change no output
+on the samples, and its netlist is proven equal to the hidden circuit on every input vector, by SAT. FOLDER is
+hdl_out/recover by default; the recovered circuit is written there as hardware.
 """
 
 from __future__ import annotations

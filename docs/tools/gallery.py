@@ -1,9 +1,9 @@
 """Write ``docs/gallery.md`` and its pictures from ``examples/circuits``: ``python docs/tools/gallery.py``.
 
-Every circuit is named after its task, cells and depth, as in ``multiplier_3_c22_d9.mig``; one that was derived
-from an and-inverter graph of somebody else ends in ``_aig``. ``gallery.json`` beside them says how each was
-found, by which command, and what is known elsewhere of each function. Circuits are simulated on all input
-vectors of their task, and cells, depth, inverters and look-up tables are counted, before a line is written.
+Every circuit is named after its task, cells and depth, as in ``multiplier_3_c22_d9.mig``; the name of one
+derived from a published and-inverter graph ends in ``_aig``. ``gallery.json`` beside them records how each was
+found, by which command, and the published figures of each function. Circuits are simulated on all input vectors
+of their task, and cells, depth, inverters and lookup tables are counted, before a line is written.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ btfsynth equiv examples/circuits/{example}.mig {task}
 
 
 class GalleryError(Exception):
-    """A circuit or a line of ``gallery.json`` is not what it is said to be."""
+    """A circuit or an entry of ``gallery.json`` is wrong."""
 
 
 @dataclass(frozen=True)
 class Circuit:
-    """A file of the gallery with what ``gallery.json`` says of it."""
+    """A file of the gallery with its entry in ``gallery.json``."""
 
     path: Path
     task: str
