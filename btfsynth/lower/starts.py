@@ -9,22 +9,22 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.lower.adder import lower_sum
+from btfsynth.lower.adder import full_adder, lower_sum
 from btfsynth.lower.cheapest import cheapest_form, make, with_least_weights
 from btfsynth.lower.shared_diagram import lower_diagrams, sifted
-from btfsynth.lower.symmetric_inputs import lower_counted
 from btfsynth.lower.threshold import (
     ThresholdFunction,
     least_weights,
     pseudo_boolean,
     reduce_on_vectors,
 )
-from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.builder import NetlistBuilder, lower_table
+from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 
 Table = NDArray[np.uint8]
 
@@ -156,3 +156,205 @@ def threshold_function(table: Table) -> ThresholdFunction | None:
 def _cofactors(table: Table, place: int) -> tuple[Table, Table]:
     halves = table.reshape(-1, 2, 1 << place)
     return halves[:, 0], halves[:, 1]
+
+
+# Functions that count some of their inputs, as adders, from their tables.
+#
+# Where no output tells three inputs apart (some of them complemented perhaps), only their number matters: a
+# full adder replaces the three by a sum and a carry, three cells for one input less. Where it is two, a half
+# adder replaces them by two signals that are never both 1. What the outputs are of the new signals is a table
+# again, in which there may be more such groups: population counts, and adders and comparators of any width, are
+# taken apart to the end; of other functions a smaller table is left over.
+
+_UNKNOWN = 2
+
+
+def lower_counted(
+    builder: NetlistBuilder, tables: Table, literals: Sequence[int], *, pairs: bool
+) -> list[int] | None:
+    """Build tables and return a literal per output, or None if no inputs are counted.
+
+    `tables` is ``(outputs, 2 ** inputs)`` uint8: 0, 1, or 2 where it does not matter, input 0 least
+    significant. With `pairs` half adders serve too.
+    """
+    work = _Counted(builder, tables, literals)
+    counted = False
+    while True:
+        work.settle()
+        group = work.triple() or (work.pair() if pairs else None)
+        if group is None:
+            break
+        work.count(group)
+        counted = True
+    return work.finish() if counted else None
+
+
+class _Counted:
+    """Outputs as tables over signals, fewer of both as adders are made."""
+
+    def __init__(self, builder: NetlistBuilder, tables: Table, literals: Sequence[int]) -> None:
+        self._builder = builder
+        self._signals = list(literals)
+        # Axis 1 + k is signal k.
+        turned = tables.reshape(len(tables), *[2] * len(literals))
+        self._tables = turned.transpose(0, *range(len(literals), 0, -1)).copy()
+        self._outputs: dict[int, int] = {}
+        self._left = list(range(len(tables)))
+
+    def settle(self) -> None:
+        """Drop the outputs that are constants or signals, then the signals that none depends on."""
+        kept = []
+        for row, output in enumerate(self._left):
+            literal = self._as_literal(self._tables[row])
+            if literal is None:
+                kept.append(row)
+            else:
+                self._outputs[output] = literal
+        self._left = [self._left[row] for row in kept]
+        self._tables = self._tables[kept]
+        for signal in range(len(self._signals) - 1, -1, -1):
+            low, high = (self._tables.take(value, 1 + signal) for value in (0, 1))
+            if _agree(low, high):
+                self._tables = np.minimum(low, high)
+                del self._signals[signal]
+
+    def _as_literal(self, table: Table) -> int | None:
+        if not (table == 1).any():
+            return FALSE
+        if not (table == 0).any():
+            return TRUE
+        for signal, literal in enumerate(self._signals):
+            low, high = table.take(0, signal), table.take(1, signal)
+            for flip in (0, 1):
+                if not (low == 1 - flip).any() and not (high == flip).any():
+                    return literal ^ flip
+        return None
+
+    def triple(self) -> tuple[tuple[int, int], ...] | None:
+        """Return the first three (signal, complement) that no output tells apart."""
+        alike = {
+            (i, j): flip
+            for i, j in combinations(range(len(self._signals)), 2)
+            for flip in (0, 1)
+            if self._symmetric(i, j, flip)
+        }
+        for i, j, k in combinations(range(len(self._signals)), 3):
+            first, second = alike.get((i, j)), alike.get((i, k))
+            if first is None or second is None or (j, k) not in alike:
+                continue
+            for flips in ((0, first, second), (0, 0, 0)):
+                group = tuple(zip((i, j, k), flips, strict=True))
+                if self._joined(group) is not None:
+                    return group
+        return None
+
+    def pair(self) -> tuple[tuple[int, int], ...] | None:
+        """Return two (signal, complement) that no output tells apart, and that take all values.
+
+        The first two of which one gate is enough, else the first two.
+        """
+        found = None
+        for i, j in combinations(range(len(self._signals)), 2):
+            if not all((corner != _UNKNOWN).any() for corner in self._corners(i, j)):
+                continue
+            for flip in (0, 1):
+                if self._symmetric(i, j, flip):
+                    group = ((i, 0), (j, flip))
+                    if self._one_gate(group) is not None:
+                        return group
+                    found = found or group
+        return found
+
+    def _one_gate(self, pair: tuple[tuple[int, int], ...]) -> tuple[bool, Table] | None:
+        """Return whether the AND of a pair says all (else the OR), and the tables over it; None if neither."""
+        joined = self._joined(pair)
+        if joined is None:
+            return None
+        none, one, both = joined
+        if _agree(one, both):
+            return False, np.stack([none, np.minimum(one, both)], axis=-1)
+        if _agree(none, one):
+            return True, np.stack([np.minimum(none, one), both], axis=-1)
+        return None
+
+    def _corners(self, i: int, j: int) -> list[Table]:
+        return [
+            self._tables.take(b, 1 + j).take(a, 1 + i)  # i < j
+            for a in (0, 1)
+            for b in (0, 1)
+        ]
+
+    def _symmetric(self, i: int, j: int, flip: int) -> bool:
+        tables = self._tables
+        for row in range(len(tables)):  # most pairs fail at the first output
+            low, high = tables[row].take(0, i), tables[row].take(1, i)
+            if not _agree(low.take(1 ^ flip, j - 1), high.take(flip, j - 1)):
+                return False
+        return True
+
+    def _joined(self, group: tuple[tuple[int, int], ...]) -> list[Table] | None:
+        """Return the tables by how many of a group are 1, None if outputs tell them apart."""
+        places = [1 + signal for signal, _ in group]
+        moved = np.moveaxis(self._tables, places, range(len(group)))
+        joined: list[Table] = []
+        for number in range(len(group) + 1):
+            merged: Table | None = None
+            for values in np.ndindex(*[2] * len(group)):
+                if sum(values) != number:
+                    continue
+                at = tuple(value ^ flip for value, (_, flip) in zip(values, group, strict=True))
+                part = moved[at]
+                if merged is not None and not _agree(merged, part):
+                    return None
+                merged = part if merged is None else np.minimum(merged, part)
+            assert merged is not None  # every number has a combination
+            joined.append(merged)
+        return joined
+
+    def count(self, group: tuple[tuple[int, int], ...]) -> None:
+        """Replace a group by the sum and the carry of its adder, or a pair by one gate if that is enough."""
+        joined = self._joined(group)
+        assert joined is not None  # it was chosen for that
+        literals = [self._signals[signal] ^ flip for signal, flip in group]
+        gate = self._one_gate(group) if len(group) == 2 else None
+        if gate is not None:
+            is_and, self._tables = gate
+            made = [self._builder.and_(*literals) if is_and else self._builder.or_(*literals)]
+        else:
+            made = self._adder(literals)
+            if len(group) == 2:
+                joined.append(np.full_like(joined[0], _UNKNOWN))
+            pairs = [np.stack(joined[:2], axis=-1), np.stack(joined[2:], axis=-1)]
+            self._tables = np.stack(pairs, axis=-1)  # the sum, then the carry
+        counted = [signal for signal, _ in group]
+        self._signals = [
+            literal for signal, literal in enumerate(self._signals) if signal not in counted
+        ]
+        self._signals += made
+
+    def _adder(self, literals: list[int]) -> list[int]:
+        """Return sum and carry of two or three literals."""
+        if len(literals) == 2:
+            carry = self._builder.and_(*literals)
+            return [self._builder.and_(self._builder.or_(*literals), carry ^ 1), carry]
+        a, b, c = literals
+        return list(full_adder(self._builder, a, b, c))
+
+    def finish(self) -> list[int]:
+        """Build what is left and return the literals of all outputs."""
+        width = len(self._signals)
+        back = self._tables.transpose(0, *range(width, 0, -1))
+        tables = np.ascontiguousarray(back).reshape(len(self._left), 1 << width)
+        if (tables == _UNKNOWN).any():
+            made = [lower_table(self._builder, table, self._signals) for table in tables]
+        elif len(tables):
+            order, _ = sifted(tables, range(width))
+            made = lower_diagrams(self._builder, tables, self._signals, order)
+        else:
+            made = []
+        self._outputs.update(zip(self._left, made, strict=True))
+        return [self._outputs[output] for output in sorted(self._outputs)]
+
+
+def _agree(first: Table, second: Table) -> bool:
+    return not ((first ^ second) == 1).any()

@@ -11,8 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from btfsynth.lower.adder import lower_sum
 from btfsynth.lower.shared_diagram import diagram_cells, lower_diagrams, sifted
-from btfsynth.lower.starts import lower_thresholds, table_starts, threshold_function
-from btfsynth.lower.symmetric_inputs import lower_counted
+from btfsynth.lower.starts import lower_counted, lower_thresholds, table_starts, threshold_function
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, output_words, unpack_bits
