@@ -314,13 +314,23 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         With two classes ``(n_samples,)``, above 0 for ``classes_[1]``; otherwise ``(n_samples, n_classes)``,
         the largest sum being that of the predicted class.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If the number or the kind of features differs from those of `fit`.
         """
         check_is_fitted(self)
         sums = self.network_.output_sums(self._scaled(self._checked(X, reset=False)))
         return sums[:, 0] if len(self.classes_) == 2 else sums
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class of every sample, ``(n_samples,)``; of equal sums, the first class."""
+        """Return the class of every sample, ``(n_samples,)``; of equal sums, the first class.
+
+        For errors see `decision_function`.
+        """
         sums = self.decision_function(X)
         numbers = (sums > 0).astype(np.intp) if sums.ndim == 1 else sums.argmax(axis=1)
         labels: NDArray[Any] = self.classes_[numbers]
@@ -328,7 +338,10 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @available_if(_counts_votes)
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Return the probabilities of the classes by the votes, ``(n_samples, n_classes)`` float64."""
+        """Return the probabilities of the classes by the votes, ``(n_samples, n_classes)`` float64.
+
+        For errors see `decision_function`.
+        """
         sums = _VOTES.rate * self.decision_function(X)
         if sums.ndim == 1:
             sums = np.stack([np.zeros(len(sums)), sums], axis=1)

@@ -109,7 +109,13 @@ class Code(Shown):
         return np.array(class_of(self.classes, rows[:, None] if rows.ndim == 1 else rows))
 
     def save(self, path: StrPath) -> None:
-        """Write the code as JSON."""
+        """Write the code as JSON.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
         save_code(self.core, self.classes, path)
 
     def _facts(self) -> dict[str, object]:

@@ -192,7 +192,13 @@ class Dataset(Ported):
         return Dataset._of(replace(self.core, name=name))
 
     def sample(self, n: int, seed: int = 1) -> Dataset:
-        """Draw `n` patterns without replacement; the other vectors are unknown, not don't-cares."""
+        """Draw `n` patterns without replacement; the other vectors are unknown, not don't-cares.
+
+        Raises
+        ------
+        UsageError
+            If there are fewer patterns.
+        """
         return Dataset._of(sample(self.core, n, seed))
 
     def coded(
@@ -262,7 +268,15 @@ class Dataset(Ported):
         return Netlist(hidden_netlist(self.core.source)).renamed(self.name)
 
     def save(self, path: StrPath) -> None:
-        """Write the patterns; the ending names the format: .csv, .pla, .truth, .dat or .npz."""
+        """Write the patterns; the ending names the format: .csv, .pla, .truth, .dat or .npz.
+
+        Raises
+        ------
+        UsageError
+            If the ending is unknown, or the format cannot hold the patterns.
+        OutputError
+            If the file cannot be written.
+        """
         save(self.core, path)
 
     def _facts(self) -> dict[str, object]:

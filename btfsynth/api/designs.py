@@ -18,7 +18,7 @@ from btfsynth.api.show import PassRow, Shown, Table
 from btfsynth.api.training import Network, TrainingRun, core_of, train_options
 from btfsynth.discovery.search import DiscoverOptions, DiscoverReport
 from btfsynth.discovery.search import discover as run_discovery
-from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError
+from btfsynth.errors import InterruptedWorkError, UsageError, VerificationError, shown
 from btfsynth.events import OnEvent
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow import building
@@ -191,7 +191,16 @@ class Design(Shown):
         """Check the folder link by link, from the hashes of its files to the faults that its vectors detect.
 
         All `simulators` are required; `mutants` is the maximum number of faults; `timeout` is in
-        seconds, per command of a tool and per SAT proof. Ctrl-C is an `InterruptedWorkError`.
+        seconds, per command of a tool and per SAT proof.
+
+        Raises
+        ------
+        UsageError
+            If a simulator is unknown.
+        MissingToolError
+            If one of them is not installed.
+        InterruptedWorkError
+            On Ctrl-C.
         """
         timeout = BUILD["timeout"].take(timeout)
         try:
@@ -244,7 +253,15 @@ class Design(Shown):
         )
 
     def report(self, path: StrPath | None = None) -> Path:
-        """Write one HTML page about the design, with a circuit to click through; return its path."""
+        """Write one HTML page about the design, with a circuit to click through; return its path.
+
+        Raises
+        ------
+        DataError
+            If the folder no longer holds a design.
+        OutputError
+            If the page cannot be written.
+        """
         return _report(self.folder, path)
 
     def _facts(self) -> dict[str, object]:
@@ -472,7 +489,13 @@ class Discovery(Shown):
         return Design(self.front[0].path)
 
     def report(self, path: StrPath | None = None) -> Path:
-        """Write one HTML page about the circuits; return its path."""
+        """Write one HTML page about the circuits; return its path.
+
+        Raises
+        ------
+        OutputError
+            If the page cannot be written.
+        """
         return _report(self.folder, path)
 
     def _facts(self) -> dict[str, object]:
@@ -568,7 +591,16 @@ class Learned(Made):
         return tuple(outcome.candidates[0].learner for outcome in self.core.outcomes)
 
     def learners(self, output: int = 0) -> Table[LearnerRow]:
-        """Return the best circuit of every learner for an output bit, the baselines last."""
+        """Return the best circuit of every learner for an output bit, the baselines last.
+
+        Raises
+        ------
+        UsageError
+            If there is no such output.
+        """
+        count = len(self.core.outcomes)
+        if not isinstance(output, int) or not 0 <= output < count:
+            raise UsageError(f"`output`: expected 0 to {count - 1}, got {shown(output)}")
         rows = self.core.rows(output)
         return Table(LearnerRow._make(map(row.get, LearnerRow._fields)) for row in rows)
 

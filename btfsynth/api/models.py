@@ -77,11 +77,25 @@ class Imported(Shown):
         return self.core.notes
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the outputs of the hardware for rows: labels, or ``(rows, outputs)`` 0/1 without classes."""
+        """Return the outputs of the hardware for rows: labels, or ``(rows, outputs)`` 0/1 without classes.
+
+        Raises
+        ------
+        UsageError
+            If the rows have other columns than the model.
+        DataError
+            If a value is none that the model knows.
+        """
         return np.asarray(self.core.predict(X))
 
     def compare(self, X: Any) -> Comparisons:
-        """Compare rows with the library's labels; a `VerificationError` shows the first difference."""
+        """Compare rows with the library's labels.
+
+        Raises
+        ------
+        VerificationError
+            If a label differs; the message shows the row.
+        """
         return Comparisons(importing.compared(self.core, X))
 
     @documented(IMPORT, HARDWARE)

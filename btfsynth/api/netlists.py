@@ -167,7 +167,13 @@ class Netlist(Ported):
         )
 
     def score(self, data: Dataset | StrPath) -> Targets:
-        """Count the correct targets of Boolean data."""
+        """Count the correct targets of Boolean data.
+
+        Raises
+        ------
+        UsageError
+            If the number of inputs or outputs differs.
+        """
         return count_targets(self.core, fitted(self.core, as_dataset(data).core))
 
     def optimize(
@@ -299,6 +305,11 @@ class Netlist(Ported):
             Seconds after which the search ends; if the proof does not fit, this netlist is translated cell by
             cell.
 
+        Raises
+        ------
+        UsageError
+            If the basis is unknown, or a number out of range.
+
         Examples
         --------
         >>> import btfsynth as btf
@@ -322,7 +333,13 @@ class Netlist(Ported):
         return GateNetlist(found.gates, found.proof)
 
     def cone(self, output: str) -> Netlist:
-        """Return the part that an output depends on: a bit such as ``p[2]``, or a port."""
+        """Return the part that an output depends on: a bit such as ``p[2]``, or a port.
+
+        Raises
+        ------
+        UsageError
+            If there is no such output; the message lists them.
+        """
         bits = list(find_outputs(self.core, output))
         whole = [port for port in self.outputs if port.name == output]
         ports = tuple(whole or [Port(bit_names(self.outputs)[bits[0]], 1)])
@@ -401,6 +418,13 @@ class Netlist(Ported):
         """Write one file; the ending names the format.
 
         Netlists: .mig, .blif, .aag, .aig, .bench, .json and .v; programs: .py and .c; tables: .truth and .pla.
+
+        Raises
+        ------
+        UsageError
+            If the ending is unknown.
+        OutputError
+            If the file cannot be written.
         """
         write_bytes(as_path(path), get_writer(path).content(self.core)[0])
 
@@ -440,7 +464,13 @@ class Netlist(Ported):
         return Design(folder)
 
     def draw(self, output: str | None = None) -> Drawing:
-        """Draw the netlist, or the fan-in cone of an output, as a schematic."""
+        """Draw the netlist, or the fan-in cone of an output, as a schematic.
+
+        Raises
+        ------
+        UsageError
+            If there is no such output; the message lists them.
+        """
         netlist = plain_cells(self.core)
         return Drawing(
             format_svg(Excerpt(netlist, None if output is None else find_outputs(netlist, output)))

@@ -63,7 +63,13 @@ class Network(Ported):
 
     @classmethod
     def read(cls, path: StrPath) -> Network:
-        """Read a network: .npz as `save` writes it, or boolearn's text (.net, .sol)."""
+        """Read a network: .npz as `save` writes it, or boolearn's text (.net, .sol).
+
+        Raises
+        ------
+        DataError
+            If the file is malformed.
+        """
         return cls(read_network(path))
 
     @property
@@ -112,7 +118,13 @@ class Network(Ported):
         return (self.sums(X) > 0).astype(np.uint8)
 
     def sums(self, X: Dataset | ArrayLike) -> NDArray[np.float64]:
-        """Return ``W . x`` of the output neurons, ``(patterns, outputs)`` float64; the largest is the class."""
+        """Return ``W . x`` of the output neurons, ``(patterns, outputs)`` float64; the largest is the class.
+
+        Raises
+        ------
+        UsageError
+            If the shape of `X` does not fit.
+        """
         if isinstance(X, Dataset):
             X = fitted(self.core, X.core).inputs
         rows = vectors(X, self.core.topology.n_inputs, analog=True)
@@ -120,11 +132,23 @@ class Network(Ported):
         return sums if rows.ndim == 2 else sums[0]
 
     def score(self, data: Dataset | StrPath) -> Accuracy:
-        """Count the correct bits, patterns and, if there are any, classes."""
+        """Count the correct bits, patterns and, if there are any, classes.
+
+        Raises
+        ------
+        UsageError
+            If the number of inputs or outputs differs.
+        """
         return measure(self.core, fitted(self.core, as_dataset(data).core))
 
     def save(self, path: StrPath) -> None:
-        """Write the network: .npz, or the text formats of boolearn, .net and .sol."""
+        """Write the network: .npz, or the text formats of boolearn, .net and .sol.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
         if as_path(path).suffix.lower() in (".net", ".sol"):
             write_network_text(path, self.core)
         else:
@@ -205,13 +229,25 @@ class Network(Ported):
         return Network(made)
 
     def sparsify(self, data: Dataset | StrPath) -> Network:
-        """Return a network with few weights and at least as many correct targets of Boolean data."""
+        """Return a network with few weights and at least as many correct targets of Boolean data.
+
+        Raises
+        ------
+        UsageError
+            If the number of inputs or outputs differs.
+        """
         from btfsynth.network.integers import sparsify
 
         return Network(sparsify(self.core, as_dataset(data).core)[0])
 
     def cut(self, layer: int, port: str = "code") -> tuple[Network, Network]:
-        """Cut the network after a hidden layer (1 is the first) into two consecutive networks."""
+        """Cut the network after a hidden layer (1 is the first) into two consecutive networks.
+
+        Raises
+        ------
+        UsageError
+            If there is no such layer, or `port` is no name.
+        """
         if not isinstance(layer, (int, np.integer)):
             raise UsageError(f"`layer`: expected the number of a hidden layer, got {shown(layer)}")
         if not isinstance(port, str) or not port.strip():

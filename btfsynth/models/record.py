@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.dataset.columns import frame_columns, number_matrix, require_values
+from btfsynth.dataset.columns import frame_columns, is_frame, number_matrix, require_values
 from btfsynth.dataset.table_code import Scalar, TableCode, class_of
 from btfsynth.dataset.vectors import numbers_of
 from btfsynth.errors import DataError, UsageError, VerificationError, plural, shown
@@ -79,6 +79,11 @@ class ImportedModel:
         """
         if self.code is not None:
             columns, values = frame_columns("X", X)
+            expected = len(self.code.columns)
+            if not is_frame(X) and len(columns) != expected:  # columns of a frame are found by name
+                raise UsageError(
+                    f"{self.name}: expected rows of {plural(expected, 'column')}, got {len(columns)}"
+                )
             return self.code.bits(columns, values, "X")[0]
         values = number_matrix("X", X)
         if values.shape[1] != self.netlist.n_inputs:

@@ -187,3 +187,24 @@ def test_a_script_that_its_workers_run_again_is_told(tmp_path):
     )
     assert done.returncode != 0
     assert "a Python script needs `if __name__ == '__main__':`" in done.stderr.splitlines()[-1]
+
+
+def test_rows_of_a_model_have_its_columns():
+    """Unnamed columns are not dropped; a frame may have others beside those of the model."""
+    sklearn = pytest.importorskip("sklearn.tree")
+    rows = [[1, 5], [2, 5], [3, 5], [4, 5]]
+    model = btf.from_sklearn(sklearn.DecisionTreeClassifier().fit(rows, [0, 0, 1, 1]), rows)
+    for use in (model.predict, model.compare):
+        for given in ([[1, 2, 3]], [[1]]):
+            with pytest.raises(btf.UsageError, match=f"2 columns, got {len(given[0])}"):
+                use(given)
+
+
+def test_learners_of_an_output(tmp_path):
+    """The best circuit of each of them, for an output that there is."""
+    options = {"learners": ["constant"], "baselines": False, "simulators": ["parsed_verilog"]}
+    learned = btf.learn("full_adder", tmp_path / "out", passes="strash", **options)
+    assert learned.learners(1)["learner"].tolist() == ["constant"]
+    for output in (-1, 2, "s"):
+        with pytest.raises(btf.UsageError, match=r"`output`: expected 0 to 1, got"):
+            learned.learners(output)

@@ -11,6 +11,8 @@ import re
 import statistics
 import subprocess
 import sys
+import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,31 @@ def test_every_name_is_documented(name):
         doc = inspect.getdoc(getattr(btf, made[1]))
     if not issubclass(value if isinstance(value, type) else object, (Exception, btf.Event)):
         assert ">>> import btfsynth as btf" in doc
+
+
+def _methods(kind: type) -> Iterator[tuple[str, object]]:
+    return (
+        (name, getattr(value, "__func__", value))
+        for base in kind.__mro__
+        if base.__module__.startswith("btfsynth.api")
+        for name, value in vars(base).items()
+        if not name.startswith("_")
+        and isinstance(value, (property, classmethod, types.FunctionType))
+    )
+
+
+@pytest.mark.parametrize("name", sorted(set(btf.__all__) - {"__version__"}))
+def test_errors_are_documented(name):
+    """What takes arguments says which errors it raises, or where that is said; properties say what they are."""
+    value = getattr(btf, name)
+    members = list(_methods(value)) if isinstance(value, type) else [(name, value)]
+    for member, function in members:
+        doc = inspect.getdoc(function) or ""
+        assert len(doc) > 10, member
+        if inspect.isfunction(function) and member != "renamed":
+            takes = set(inspect.signature(function).parameters) - {"self", "cls"}
+            said = "Raises\n------\n" in doc or "see `" in doc.lower()
+            assert said or not takes, member
 
 
 @pytest.mark.parametrize("module", [*MODULES, "btfsynth.ports"])
