@@ -208,6 +208,14 @@ def beside(path: StrPath) -> Path:
     return path.with_name(f"{path.stem}.failed{path.suffix}")
 
 
+def move(source: Path, target: Path) -> None:
+    """Rename a file or a folder on its disk, over a file that is there."""
+    try:
+        source.replace(target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from None
+
+
 def make_folder(path: StrPath) -> None:
     path = as_path(path)
     if "\0" in str(path):

@@ -2,19 +2,24 @@
 
 A reader takes a record and the name of a value in it; it returns the value, or says in one line what was
 expected under that name and what is there. `file_content` and `inside` put the place before that line.
+
+`RecordFolder` is the folder of a search that writes such records and may be continued.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
 
-from btfsynth.errors import DataError, shown
-from btfsynth.files import StrPath, as_path
+from btfsynth.errors import DataError, OutputError, shown
+from btfsynth.files import StrPath, as_path, make_folder, move, write_text
 
 _MAX_BYTES = 50_000_000
 """Of a JSON file that is read."""
@@ -187,3 +192,102 @@ def _value(record: Any, name: str, expected: str) -> Any:
 
 def _wrong(name: str, expected: str, value: Any) -> InvalidRecordError:
     return InvalidRecordError(f"{name}: expected {expected}, got {shown(value)}")
+
+
+# The folder of a search: a record per line, and an index
+
+Parsed = TypeVar("Parsed")
+
+
+class RecordFolder:
+    """The folder of a search that may be killed at any moment and continued.
+
+    Records are appended to a file, one per line, and are on the disk at once; part of a line, as a killed run
+    leaves it, is dropped. The index says what the records belong to and what came of them.
+
+    Parameters
+    ----------
+    names
+        Everything that a search writes there: the index, the file of records, and the others.
+    what
+        What the search is called, as in "the index of a discovery".
+    version
+        Version of the format of the index.
+    """
+
+    def __init__(self, directory: StrPath, names: Sequence[str], what: str, version: int) -> None:
+        self.directory = as_path(directory)
+        self.index, self.lines = (self.directory / name for name in names[:2])
+        self._content, self._version = names, version
+        self._index_kind = f"the index of {what}, format {version}"
+        self._is_mended = False
+
+    def exists(self) -> bool:
+        return any(os.path.lexists(self.directory / name) for name in self._content)
+
+    def set_aside(self) -> Path:
+        """Move an earlier search into a folder of its own inside this one, and return that."""
+        folders = (self.directory / f"former-{number}" for number in count(1))
+        target = next(folder for folder in folders if not os.path.lexists(folder))
+        make_folder(target)
+        for name in self._content:
+            if os.path.lexists(self.directory / name):
+                move(self.directory / name, target / name)
+        return target
+
+    def read_index(self) -> dict[str, Any]:
+        if not self.index.exists():
+            raise DataError("no such file, so nothing to continue from", self.index)
+        content = read_record(self.index, self._index_kind)
+        if content.get("format") != self._version:
+            found = shown(content.get("format"))
+            raise DataError(f"expected {self._index_kind}, got {found}", self.index)
+        return content
+
+    def write_index(self, content: Mapping[str, Any]) -> None:
+        text = json.dumps({"format": self._version, **content}, indent=2) + "\n"
+        write_text(self.index, text)
+
+    def read_lines(self, parse: Callable[[Any], Parsed], what: str) -> list[Parsed]:
+        """Return the records; `what` one is called in the error if a line is none."""
+        try:
+            lines = self.lines.read_text(encoding="utf-8").split("\n")
+        except FileNotFoundError:
+            return []
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"cannot be read: {error}", self.lines) from None
+        records = []
+        for number, line in enumerate(lines[:-1], start=1):
+            try:
+                records.append(parse(json.loads(line)))
+            except (DataError, ValueError, RecursionError) as error:
+                raise DataError(f"not {what}: {error}", self.lines, number) from None
+        return records
+
+    def append_line(self, record: Mapping[str, Any]) -> None:
+        """Add a record; it is on the disk when this returns."""
+        try:
+            if not self._is_mended:
+                self._drop_torn_line()
+            with self.lines.open("a", encoding="utf-8", newline="\n") as stream:
+                stream.write(_line(record))
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(f"{self.lines}: cannot be written: {reason}") from None
+
+    def write_lines(self, records: Iterable[Mapping[str, Any]]) -> None:
+        write_text(self.lines, "".join(map(_line, records)))
+
+    def _drop_torn_line(self) -> None:
+        """Cut off what a killed run left of a line, so that the next does not continue it."""
+        with suppress(FileNotFoundError), self.lines.open("r+b") as stream:
+            content = stream.read()
+            if not content.endswith(b"\n"):
+                stream.truncate(content.rfind(b"\n") + 1)
+        self._is_mended = True
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    return json.dumps(record, separators=(",", ":")) + "\n"

@@ -13,9 +13,6 @@ index is written after the folders that it names exist and before others are rem
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -29,8 +26,8 @@ from numpy.typing import NDArray
 
 from btfsynth.approximation.walk import Walked
 from btfsynth.discovery.record import canonical_hash
-from btfsynth.errors import DataError, OutputError, shown
-from btfsynth.files import as_path, make_folder, staging_folder, write_text
+from btfsynth.errors import DataError
+from btfsynth.files import make_folder, staging_folder, write_text
 from btfsynth.flow.simplify import lut_cost
 from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.vectors import VectorTable
@@ -40,7 +37,7 @@ from btfsynth.netlist.text import format_netlist, parse_netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.goal import Goal
 from btfsynth.passes.sat_sweep import random_vectors
-from btfsynth.records import digest, file_content, inside, read_record, section, string, whole
+from btfsynth.records import RecordFolder, digest, file_content, inside, section, string, whole
 from btfsynth.settings.table import Metric, Objective
 from btfsynth.verify.error_metrics import ErrorClaim, Errors, Reading, number
 
@@ -159,7 +156,7 @@ def _fraction(record: Mapping[str, Any], name: str) -> Fraction:
         raise DataError(f"{name}: expected a fraction as text") from None
 
 
-class Store:
+class Store(RecordFolder):
     def __init__(
         self,
         directory: Path,
@@ -169,7 +166,7 @@ class Store:
         weights: NDArray[np.int64] | None,
         source: str,
     ) -> None:
-        self.directory = as_path(directory)
+        super().__init__(directory, _NAMES, "a search for approximate circuits", _FORMAT)
         self.walks = 0
         self._identity, self._exact, self._reading = identity, exact, reading
         self._weights, self._source = weights, source
@@ -178,28 +175,20 @@ class Store:
 
     def open(self, resume: bool) -> list[Point] | Path:
         """Open the folder; return the points of an earlier search, or the place to which it was moved."""
-        there = any(os.path.lexists(self.directory / name) for name in _NAMES)
+        there = self.exists()
         if there and resume:
             self._check_index()
-            return self._read()
-        moved = self._set_aside() if there else None
+            return self.read_lines(self._parse, "a record of a circuit")
+        moved = self.set_aside() if there else None
         make_folder(self.directory)
         write_text(self.directory / EXACT_FILE, format_netlist(self._exact))
-        self._write_index([], 0)
+        self._write_front([], 0)
         return [] if moved is None else moved
 
     def append(self, point: Point, walks: int) -> None:
         """Append a point to the file and flush it to disk."""
         self.walks = walks
-        line = json.dumps(point.to_json() | {"walks": walks}, separators=(",", ":")) + "\n"
-        path = self.directory / POINTS_FILE
-        try:
-            with path.open("a", encoding="utf-8", newline="\n") as stream:
-                stream.write(line)
-                stream.flush()
-                os.fsync(stream.fileno())
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        self.append_line(point.to_json() | {"walks": walks})
 
     def is_due(self, front: Sequence[Point]) -> bool:
         """Return True if the front on disk is outdated and an update is due."""
@@ -214,7 +203,7 @@ class Store:
             target = self.directory / point.path
             if not target.exists():
                 self._write_design(point, target)
-        self._write_index(front, walks)
+        self._write_front(front, walks)
         self._names = [point.name for point in front]
         for folder in sorted((self.directory / _FRONT).glob("c*_d*_wce*_*")):
             if folder.name not in self._names:
@@ -252,66 +241,30 @@ class Store:
         expected = evaluate(netlist, vectors)
         return VectorTable(vectors, expected, np.ones(expected.shape, dtype=np.bool_), listed)
 
-    def _write_index(self, front: Sequence[Point], walks: int) -> None:
+    def _write_front(self, front: Sequence[Point], walks: int) -> None:
         content = {
-            "format": _FORMAT,
             "name": self._exact.name,
             "source": self._source,
             "settings": self._identity,
             "walks": walks,
             "front": [{"path": point.path, **point.record()} for point in front],
         }
-        write_text(self.directory / FRONT_FILE, json.dumps(content, indent=2) + "\n")
+        self.write_index(content)
 
     def _check_index(self) -> None:
-        path = self.directory / FRONT_FILE
-        if not path.exists():
-            raise DataError("no such file, so nothing to continue from", path)
-        what = f"the index of a search for approximate circuits, format {_FORMAT}"
-        content = read_record(path, what)
-        if content.get("format") != _FORMAT or "walks" not in content:
-            raise DataError(f"expected {what}, got {shown(content.get('format'))}", path)
+        content = self.read_index()
         if content.get("settings") != self._identity:
             raise DataError(
                 "was made of another circuit or with other settings: metric, bounds, reading, weights, "
                 "objective and seed must match; name another folder",
-                path,
+                self.index,
             )
-        with file_content(path):
+        with file_content(self.index):
             self.walks = whole(content, "walks")
 
-    def _read(self) -> list[Point]:
-        path = self.directory / POINTS_FILE
-        try:
-            content = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return []
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"cannot be read: {error}", path) from None
-        whole_lines = content[: content.rfind("\n") + 1]
-        if whole_lines != content:  # a run that was killed left part of a line
-            write_text(path, whole_lines)
-        points = []
-        for line_number, line in enumerate(whole_lines.splitlines(), start=1):
-            try:
-                record = json.loads(line)
-                points.append(parse_point(record))
-                self.walks = max(self.walks, whole(record, "walks"))
-            except (DataError, ValueError, RecursionError, TypeError) as error:
-                raise DataError(f"not a record of a circuit: {error}", path, line_number) from None
-        return points
-
-    def _set_aside(self) -> Path:
-        place = 1
-        while os.path.lexists(self.directory / f"former-{place}"):
-            place += 1
-        target = self.directory / f"former-{place}"
-        make_folder(target)
-        for name in _NAMES:
-            if os.path.lexists(self.directory / name):
-                with contextlib.suppress(OSError):
-                    (self.directory / name).replace(target / name)
-        return target
+    def _parse(self, record: Any) -> Point:
+        self.walks = max(self.walks, whole(record, "walks"))
+        return parse_point(record)
 
 
 def _metrics(errors: Errors) -> dict[str, float]:

@@ -264,7 +264,7 @@ class _Search:
         if store.exists():
             former = store.set_aside()
             self.on_event(Note(f"the earlier discovery was moved to {former}"))
-        store.write_index([], self._summary())
+        store.write_front([], self._summary())
 
     def run(self, executor: Callable[[int], Executor]) -> None:
         """Search until everything is done, the time is up, or the user has had enough."""
@@ -313,7 +313,6 @@ class _Search:
 
     def close(self) -> None:
         self.certifier.close()
-        self.store.close()
 
     def _get_ready(self, workers: Executor) -> None:
         """Load and compile everything in one worker first: the others find it compiled."""
@@ -464,7 +463,7 @@ class _Search:
         """Write the index of checked circuits, remove dominated ones; return the entries."""
         front = self._front()
         entries = self.certifier.entries(front)
-        self.store.write_index(entries, self._summary())
+        self.store.write_front(entries, self._summary())
         self.store.prune(front)
         return entries
 

@@ -8,9 +8,8 @@
     DIR/partial.mig              without a front, the circuit of the cascade that has come furthest
     DIR/front/c24_d9_i7_1f0a63c2/  one circuit: netlist, hardware, vectors, manifest, entry.json
 
-Lines are appended one at a time, and a torn last one, as a killed run leaves it, is dropped. Entries are made
-and checked elsewhere and moved in whole; the index is written after the entries it names are there and
-before those it no longer names are removed.
+Entries are made and checked elsewhere and moved in whole; the index is written after the entries it names are
+there and before those it no longer names are removed. See `btfsynth.records.RecordFolder` for all else.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.discovery.cascade import Growth, parse_growth
 from btfsynth.discovery.record import Findings, Record, parse_record
-from btfsynth.errors import BtfsynthError, DataError, OutputError, VerificationError, plural, shown
+from btfsynth.errors import BtfsynthError, DataError, OutputError, VerificationError, plural
 from btfsynth.events import Note, OnEvent, StageBegan
-from btfsynth.files import StrPath, as_path, make_folder, write_text
+from btfsynth.files import StrPath, as_path, make_folder, move, write_text
 from btfsynth.flow.patterns import count_targets, targets_record
 from btfsynth.flow.report import is_verified
 from btfsynth.hdl.design import Origin, write_design
@@ -39,7 +38,7 @@ from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import care_reference, count_wrong
 from btfsynth.netlist.text import format_netlist, parse_netlist
-from btfsynth.records import file_content, inside, items, read_record, string, whole
+from btfsynth.records import RecordFolder, file_content, inside, items, read_record, string, whole
 from btfsynth.sim.base import CheckResult
 from btfsynth.verify.simulate import simulate_design
 
@@ -48,6 +47,7 @@ TRIALS_FILE = "trials.jsonl"
 _FRONT = "front"
 _GROWING = "growing"
 PARTIAL_FILE = "partial.mig"
+_NAMES = (FRONT_FILE, TRIALS_FILE, _FRONT, _GROWING, PARTIAL_FILE)
 _FORMAT = 2
 
 
@@ -68,52 +68,22 @@ def entry_name(record: Record) -> str:
     return f"c{cost.cells}_d{cost.depth}_i{cost.inverters}_{key[:8]}"
 
 
-class Store:
+class Store(RecordFolder):
     def __init__(self, directory: StrPath, identity: Identity) -> None:
-        directory = as_path(directory)
-        self.directory = directory
+        super().__init__(directory, _NAMES, "a discovery", _FORMAT)
         self.identity = identity
-        self._stream: TextIO | None = None
 
     def path(self, record: Record) -> Path:
         return self.directory / _FRONT / entry_name(record)
 
-    def exists(self) -> bool:
-        return any(os.path.lexists(self.directory / name) for name in _NAMES)
-
-    def set_aside(self) -> Path:
-        """Move an earlier discovery into a folder of its own inside this one, and return that."""
-        number = 1
-        while os.path.lexists(self.directory / f"former-{number}"):
-            number += 1
-        target = self.directory / f"former-{number}"
-        make_folder(target)
-        for name in _NAMES:
-            if os.path.lexists(self.directory / name):
-                _move(self.directory / name, target / name)
-        return target
-
     def read(self) -> list[Record]:
         """Return the records of an earlier discovery of the same data with the same settings."""
-        self._read_index()
-        path = self.directory / TRIALS_FILE
-        try:
-            lines = path.read_text(encoding="utf-8").split("\n")
-        except FileNotFoundError:
-            lines = [""]
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"cannot be read: {error}", path) from None
-        records = []
-        # Text after the last line end was never finished.
-        for number, line in enumerate(lines[:-1], start=1):
-            try:
-                records.append(parse_record(json.loads(line)))
-            except (DataError, ValueError, RecursionError) as error:
-                raise DataError(f"not a record of a discovery: {error}", path, number) from None
+        self._check_index()
+        records = self.read_lines(parse_record, "a record of a discovery")
         texts = {r.circuit.key for r in records if r.circuit is not None and r.circuit.netlist}
         wanted = {r.circuit.key for r in records if r.circuit is not None}
         for key in sorted(wanted - texts):
-            raise DataError(f"the netlist of circuit {key[:8]} is missing", path)
+            raise DataError(f"the netlist of circuit {key[:8]} is missing", self.lines)
         return records
 
     def keep_growth(self, trial: int, growth: Growth) -> None:
@@ -152,25 +122,10 @@ class Store:
 
     def append(self, record: Record) -> None:
         """Add a record to the file; it is on the disk when this returns."""
-        path = self.directory / TRIALS_FILE
-        try:
-            if self._stream is None:
-                _drop_torn_line(path)
-                self._stream = path.open("a", encoding="utf-8", newline="\n")
-            self._stream.write(_line(record))
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        self.append_line(record.to_json())
 
     def rewrite(self, records: Iterable[Record]) -> None:
-        self.close()
-        write_text(self.directory / TRIALS_FILE, "".join(map(_line, records)))
-
-    def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        self.write_lines(record.to_json() for record in records)
 
     def place(self, record: Record, built: Path) -> None:
         """Move the finished folder of a circuit to its place, over an earlier one."""
@@ -178,18 +133,12 @@ class Store:
         make_folder(target.parent)
         if os.path.lexists(target):
             former = built.with_name(f"{built.name}.former")
-            _move(target, former)
-        _move(built, target)
+            move(target, former)
+        move(built, target)
 
-    def write_index(self, entries: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
+    def write_front(self, entries: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
         """Write the index of the front; each entry has its `path` among its JSON values."""
-        content = {
-            "format": _FORMAT,
-            **vars(self.identity),
-            **summary,
-            "front": list(entries),
-        }
-        write_text(self.directory / FRONT_FILE, json.dumps(content, indent=2) + "\n")
+        self.write_index({**vars(self.identity), **summary, "front": list(entries)})
 
     def prune(self, keep: Iterable[Record]) -> None:
         """Remove the folders of circuits that are not among these."""
@@ -198,15 +147,9 @@ class Store:
             if folder.name not in names:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _read_index(self) -> None:
+    def _check_index(self) -> None:
         """Check that the index is one, and of this discovery."""
-        path = self.directory / FRONT_FILE
-        if not path.exists():
-            raise DataError("no such file, so nothing to continue from", path)
-        what = f"the index of a discovery, format {_FORMAT}"
-        content = read_record(path, what)
-        if content.get("format") != _FORMAT:
-            raise DataError(f"expected {what}, got {shown(content.get('format'))}", path)
+        path, content = self.index, self.read_index()
         if content.get("data_hash") != self.identity.data_hash:
             raise DataError(
                 f"holds circuits of another data set, {str(content.get('source'))[:60]}; this one is "
@@ -225,28 +168,6 @@ class Store:
                     string(entry, name)
                 for name in ("cells", "depth", "inverters"):
                     whole(entry, name)
-
-
-_NAMES = (FRONT_FILE, TRIALS_FILE, _FRONT, _GROWING, PARTIAL_FILE)
-
-
-def _line(record: Record) -> str:
-    return json.dumps(record.to_json(), separators=(",", ":")) + "\n"
-
-
-def _drop_torn_line(path: Path) -> None:
-    """Cut off what a killed run left of a line, so that the next does not continue it."""
-    with contextlib.suppress(FileNotFoundError), path.open("r+b") as stream:
-        content = stream.read()
-        if not content.endswith(b"\n"):
-            stream.truncate(content.rfind(b"\n") + 1)
-
-
-def _move(source: Path, target: Path) -> None:
-    try:
-        source.replace(target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from None
 
 
 _SIMULATORS = ("amaranth",)

@@ -100,3 +100,61 @@ def test_what_is_no_object_is_refused(tmp_path: Path, content: str, words: str) 
     with pytest.raises(DataError, match=words):
         records.read_record(path, "an index")
     assert records.record_or_empty(path) == {}
+
+
+def _folder(directory, version=1):
+    return records.RecordFolder(
+        directory, ("index.json", "lines.jsonl", "more"), "a search", version
+    )
+
+
+def test_a_torn_line_is_dropped(tmp_path):
+    """What a killed run left of a line is not read, and the next line does not continue it."""
+    first = _folder(tmp_path)
+    first.append_line({"a": 1})
+    first.append_line({"a": 2})
+    with first.lines.open("a") as stream:
+        stream.write('{"a": 3')
+    second = _folder(tmp_path)
+    assert second.read_lines(lambda record: record["a"], "a record") == [1, 2]
+    second.append_line({"a": 4})
+    assert first.lines.read_text() == '{"a":1}\n{"a":2}\n{"a":4}\n'
+    second.write_lines([{"a": 5}])
+    second.append_line({"a": 6})
+    assert second.read_lines(lambda record: record["a"], "a record") == [5, 6]
+
+
+def test_a_line_that_is_no_record_is_named(tmp_path):
+    """With its number; a folder without records has none."""
+    folder = _folder(tmp_path)
+    assert folder.read_lines(dict, "a record") == []
+    folder.lines.write_text('{"a": 1}\nnonsense\n')
+    with pytest.raises(DataError, match=r"lines\.jsonl:2: not a record: Expecting value"):
+        folder.read_lines(dict, "a record")
+
+
+def test_the_index_is_that_of_a_search(tmp_path):
+    """Of the version that is read; without one there is nothing to continue from."""
+    folder = _folder(tmp_path)
+    assert not folder.exists()
+    with pytest.raises(DataError, match="nothing to continue from"):
+        folder.read_index()
+    folder.write_index({"settings": "s"})
+    assert folder.exists()
+    assert folder.read_index() == {"format": 1, "settings": "s"}
+    with pytest.raises(DataError, match="expected the index of a search, format 2, got 1"):
+        _folder(tmp_path, version=2).read_index()
+
+
+def test_an_earlier_search_is_moved_as_a_whole(tmp_path):
+    """Its own files and folders, and nothing else; the second one does not meet the first."""
+    for number in (1, 2):
+        folder = _folder(tmp_path)
+        folder.write_index({})
+        (tmp_path / "more").mkdir()
+        (tmp_path / "other").touch()
+        moved = folder.set_aside()
+        assert moved == tmp_path / f"former-{number}"
+        assert sorted(path.name for path in moved.iterdir()) == ["index.json", "more"]
+        assert not folder.exists()
+        assert (tmp_path / "other").exists()
