@@ -4,7 +4,7 @@ To learn a large function at once takes a wide network, whose netlist has thousa
 except a few are 0, the function is small, and when one more input is released it is often only a few cells away
 from the present circuit. A cascade therefore has a stage for every input. In a stage every output is rebuilt
 from the signals of the circuit so far, on the patterns whose other inputs are 0. An output that equals a signal
-is taken; one that is up to three cells away is found by exact search (`btfsynth.discovery.expressions`); any
+is taken; one that is up to three cells away is found by exact search (`btfsynth.discovery.signals`); any
 other is learnt by small networks (`btfsynth.discovery.learner`), first those that the fewest signals determine.
 The smallest learnt circuit is kept, and its cells serve the later outputs as well (this finds the carries of an
 adder). At the end of a stage, rounds of walks (see `btfsynth.passes.annealing`) reduce the circuit, from the
@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.discovery.expressions import find_expression
 from btfsynth.discovery.learner import LearnerOptions, expand, learn
+from btfsynth.discovery.signals import find_expression, find_supports
 from btfsynth.discovery.stage import (
     Stage,
     copy_cells,
@@ -39,7 +39,6 @@ from btfsynth.discovery.stage import (
     rewired,
     steps_within,
 )
-from btfsynth.discovery.supports import find_supports
 from btfsynth.errors import NetlistError, TrainingError, UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist, value_of

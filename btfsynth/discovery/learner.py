@@ -1,7 +1,7 @@
 """Learn one output of a stage from few of its signals.
 
 Few of the existing signals are needed, so small sets that determine the output are chosen first (see
-`btfsynth.discovery.supports`). Over such a set the output is a table of a few dozen rows, which networks of a
+`btfsynth.discovery.signals`). Over such a set the output is a table of a few dozen rows, which networks of a
 dozen neurons learn in milliseconds; many are trained, on several sets. A network that is wrong on only a few
 patterns is repaired: its neurons become signals, and one or two new cells over all signals are searched for.
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.discovery.expressions import find_expression
+from btfsynth.discovery.signals import Support, find_expression, find_supports
 from btfsynth.discovery.stage import (
     Bits,
     Stage,
@@ -28,7 +28,6 @@ from btfsynth.discovery.stage import (
     optimise,
     over_signals,
 )
-from btfsynth.discovery.supports import Support, find_supports
 from btfsynth.errors import NetlistError, UsageError
 from btfsynth.lower.lowering import lower_network
 from btfsynth.netlist.builder import NetlistBuilder

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.dataset.dataset import Dataset
-from btfsynth.discovery.expressions import NEW, Cells
+from btfsynth.discovery.signals import NEW, Cells
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist, value_of
 from btfsynth.netlist.simulation import care_reference, pack_bits, simulate, unpack_bits

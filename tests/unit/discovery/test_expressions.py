@@ -9,8 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from btfsynth.discovery.expressions import NEW, find_expression
-from btfsynth.discovery.supports import find_supports
+from btfsynth.discovery.signals import NEW, find_expression, find_supports
 
 WORD = st.integers(0, 255)
 
