@@ -14,6 +14,7 @@ import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -210,7 +211,7 @@ def test_pages_need_the_top_level_alone(page):
     blocks = re.findall(r"^```python.*?\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
     for block in blocks:
         examples = doctest.DocTestParser().get_examples(block)
-        code = "".join(example.source for example in examples) if examples else block
+        code = "".join(example.source for example in examples) if examples else dedent(block)
         assert _imported(code) <= {"btfsynth"}
 
 
