@@ -24,8 +24,8 @@ from btfsynth.hdl.design import HardwareOptions
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
-from btfsynth.sim.base import load_design
 from btfsynth.sim.registry import get_simulator
+from btfsynth.sim.simulators import load_design
 from btfsynth.verify.simulate import check_parsed
 
 __all__ = ["wide_netlist"]

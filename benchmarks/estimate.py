@@ -15,7 +15,7 @@ from pathlib import Path
 from btfsynth.fpga.devices import find_toolchain, get_device
 from btfsynth.fpga.lut_mapper import estimate
 from btfsynth.fpga.place import Subject, map_scripts, map_subject
-from btfsynth.sim.base import load_design
+from btfsynth.sim.simulators import load_design
 from btfsynth.verify.subjects import read_subject
 
 _TIMEOUT = 1800.0

@@ -37,7 +37,7 @@ from btfsynth.network.network import Accuracy
 from btfsynth.ports import total_width
 from btfsynth.report.page import PAGE_FILE, write_report
 from btfsynth.settings.table import BUILD, DISCOVER, HARDWARE, LEARN, TRAIN
-from btfsynth.sim.base import CheckResult
+from btfsynth.sim.simulators import CheckResult
 from btfsynth.verify.chain import DEFAULT_MUTANTS, verify_design
 from btfsynth.verify.links import Link, LinkResult
 from btfsynth.verify.simulate import simulate_design

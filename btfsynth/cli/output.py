@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from btfsynth.hdl.manifest import Timing
     from btfsynth.learning.report import LearnReport
     from btfsynth.netlist.views import NetlistStatistics
-    from btfsynth.sim.base import CheckResult
+    from btfsynth.sim.simulators import CheckResult
     from btfsynth.training.trials import TrainingRun
 
 

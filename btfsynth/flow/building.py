@@ -65,7 +65,7 @@ from btfsynth.passes.base import PassReport
 from btfsynth.passes.registry import parse_script
 from btfsynth.settings.run_file import RUN_FILE
 from btfsynth.settings.table import EXACT, LABELS, Preserve
-from btfsynth.sim.base import CheckResult
+from btfsynth.sim.simulators import CheckResult
 from btfsynth.training.history import format_history
 from btfsynth.training.session import plan_for, train
 from btfsynth.training.trials import TrainingRun

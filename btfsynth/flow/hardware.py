@@ -24,7 +24,7 @@ from btfsynth.network.integers import (
 )
 from btfsynth.network.network import Accuracy, TrainedNetwork, measure
 from btfsynth.settings.table import EXACT, LABELS, SPARSE
-from btfsynth.sim.base import CheckResult
+from btfsynth.sim.simulators import CheckResult
 
 
 class Part(NamedTuple):

@@ -39,7 +39,7 @@ from btfsynth.passes.goal import wanted_goal
 from btfsynth.passes.registry import parse_script
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import IMPORT, Effort, Objective
-from btfsynth.sim.base import CheckResult
+from btfsynth.sim.simulators import CheckResult
 from btfsynth.verify.simulate import simulate_design
 
 _SHOWN_ROWS = 1024

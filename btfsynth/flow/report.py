@@ -39,8 +39,8 @@ from btfsynth.settings.table import (
     Objective,
     Preserve,
 )
-from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import SIMULATORS
+from btfsynth.sim.simulators import CheckResult
 from btfsynth.training.session import TrainOptions, plan_for, train_record
 from btfsynth.training.trials import TrainingRun
 

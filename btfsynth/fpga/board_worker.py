@@ -30,7 +30,7 @@ from btfsynth.sim.amaranth_worker import (
     print_answer,
     run_clocked,
 )
-from btfsynth.sim.base import Design, load_design
+from btfsynth.sim.simulators import Design, load_design
 
 BAUD = 115_200
 """Bits a second on the line."""

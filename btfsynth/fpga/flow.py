@@ -62,8 +62,7 @@ from btfsynth.process import python_command, run_command, workspace_folder
 from btfsynth.records import record_or_empty
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import FPGA
-from btfsynth.sim.base import CheckResult, Design, load_design
-from btfsynth.sim.programs import ICARUS, read_verdict
+from btfsynth.sim.simulators import ICARUS, CheckResult, Design, load_design, read_verdict
 from btfsynth.verify.yosys import MAX_CASE_INPUTS, case_reference
 
 FIGURES_FILE = "fpga.json"

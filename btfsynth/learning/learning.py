@@ -68,8 +68,8 @@ from btfsynth.passes.registry import parse_script
 from btfsynth.plugins import install_command
 from btfsynth.ports import bit_names
 from btfsynth.settings.table import PARSED_CHECK, Conflicts, Share
-from btfsynth.sim.base import CheckResult
 from btfsynth.sim.registry import get_simulator
+from btfsynth.sim.simulators import CheckResult
 from btfsynth.training.parameters import TrainParameters
 from btfsynth.training.trainer import warm_up
 from btfsynth.verify.simulate import simulate_design

@@ -35,7 +35,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.ports import bit_names
-from btfsynth.sim.base import CheckResult
+from btfsynth.sim.simulators import CheckResult
 
 Interval = tuple[float, float]
 

@@ -27,7 +27,7 @@ from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.network.formats import load_network
 from btfsynth.network.network import TrainedNetwork
 from btfsynth.records import read_record, sub_record
-from btfsynth.sim.base import load_design
+from btfsynth.sim.simulators import load_design
 from btfsynth.training.history import HistoryPoint, parse_history
 from btfsynth.verify.subjects import stored_netlist, verilog_netlist
 

@@ -26,7 +26,7 @@ from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.manifest import Manifest, Timing
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.ports import Port
-from btfsynth.sim.base import Design, load_design
+from btfsynth.sim.simulators import Design, load_design
 
 _PERIOD = 1e-6
 _SEED = 1

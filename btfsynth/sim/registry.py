@@ -16,18 +16,18 @@ from btfsynth.settings.table import ALL_SIMULATORS
 
 if TYPE_CHECKING:
     from btfsynth.hdl.manifest import Manifest
-    from btfsynth.sim.base import Design, Simulator
+    from btfsynth.sim.simulators import Design, Simulator
 
 SIMULATORS: Registry[Simulator] = Registry(
     "simulators",
-    "btfsynth.sim.base:Simulator",
+    "btfsynth.sim.simulators:Simulator",
     {
-        "amaranth": "btfsynth.sim.programs:AMARANTH",
-        "amaranth_stream": "btfsynth.sim.programs:AMARANTH_STREAM",
-        "cocotb": "btfsynth.sim.programs:COCOTB",
-        "ghdl": "btfsynth.sim.programs:GHDL",
-        "icarus": "btfsynth.sim.programs:ICARUS",
-        "verilator": "btfsynth.sim.programs:VERILATOR",
+        "amaranth": "btfsynth.sim.simulators:AMARANTH",
+        "amaranth_stream": "btfsynth.sim.simulators:AMARANTH_STREAM",
+        "cocotb": "btfsynth.sim.simulators:COCOTB",
+        "ghdl": "btfsynth.sim.simulators:GHDL",
+        "icarus": "btfsynth.sim.simulators:ICARUS",
+        "verilator": "btfsynth.sim.simulators:VERILATOR",
     },
 )
 

@@ -34,7 +34,6 @@ from btfsynth.netlist.text import parse_netlist
 from btfsynth.ports import Port
 from btfsynth.process import DEFAULT_TIMEOUT
 from btfsynth.settings.table import ALL_SIMULATORS, VERIFY, Metric
-from btfsynth.sim.base import CheckResult, Design, load_design, port_values
 from btfsynth.sim.registry import (
     SIMULATORS,
     chosen_simulators,
@@ -42,6 +41,7 @@ from btfsynth.sim.registry import (
     time_allowed,
     too_long,
 )
+from btfsynth.sim.simulators import CheckResult, Design, load_design, port_values
 from btfsynth.verify.compare import (
     check_netlist_files,
     count_contradiction,

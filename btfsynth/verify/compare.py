@@ -25,7 +25,7 @@ from btfsynth.netlist.views import statistics
 from btfsynth.network.formats import load_network
 from btfsynth.records import record_or_empty, sub_record
 from btfsynth.settings.run_file import RUN_FILE
-from btfsynth.sim.base import Design, port_values
+from btfsynth.sim.simulators import Design, port_values
 from btfsynth.verify.equivalence import SAT_METHOD, equivalent, joined
 from btfsynth.verify.error_metrics import Errors, Meter, Reading
 from btfsynth.verify.error_proof import measure, worst_case

@@ -27,7 +27,7 @@ from btfsynth.netlist.netlist import FALSE, TRUE, CellKind, Netlist, cell_kind
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.ports import bit_names
 from btfsynth.process import workspace_folder
-from btfsynth.sim.base import CheckResult, Design, Simulator
+from btfsynth.sim.simulators import CheckResult, Design, Simulator
 from btfsynth.verify.equivalence import equivalent
 
 Edits = tuple[tuple[int, int], ...]

@@ -13,7 +13,6 @@ from btfsynth.files import StrPath, as_path
 from btfsynth.hdl.verilog.circuit import Circuit, evaluate
 from btfsynth.hdl.verilog.read import read_verilog
 from btfsynth.settings.table import ALL_SIMULATORS, PARSED_CHECK
-from btfsynth.sim.base import CheckResult, Design, Simulator, load_design
 from btfsynth.sim.registry import (
     SIMULATORS,
     chosen_simulators,
@@ -21,6 +20,7 @@ from btfsynth.sim.registry import (
     time_allowed,
     too_long,
 )
+from btfsynth.sim.simulators import CheckResult, Design, Simulator, load_design
 from btfsynth.time_box import TimeUp, time_box
 
 _MIN_SECONDS = 5.0

@@ -35,8 +35,7 @@ from btfsynth.process import (
     run_command,
     workspace_folder,
 )
-from btfsynth.sim.base import Design
-from btfsynth.sim.programs import AMARANTH, GHDL
+from btfsynth.sim.simulators import AMARANTH, GHDL, Design
 
 MAX_CASE_INPUTS = 10
 """Largest number of input bits for which a ``case`` statement, one line per vector, is made."""

@@ -19,7 +19,7 @@ from report_folders import (
 from btfsynth.hdl.manifest import load_manifest
 from btfsynth.netlist.simulation import output_words, pack_bits, unpack_bits
 from btfsynth.netlist.text import read_netlist
-from btfsynth.sim.base import load_design
+from btfsynth.sim.simulators import load_design
 
 
 def majority_folder(directory: Path) -> Path:

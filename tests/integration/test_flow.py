@@ -18,7 +18,7 @@ from btfsynth.flow.building import build, emit_netlist
 from btfsynth.flow.report import BuildOptions, is_verified
 from btfsynth.netlist.text import read_netlist
 from btfsynth.network.formats import load_network
-from btfsynth.sim.base import CheckResult
+from btfsynth.sim.simulators import CheckResult
 from btfsynth.training.session import TrainOptions
 
 QUICK = BuildOptions(simulators=("parsed_verilog",))

@@ -27,7 +27,7 @@ from btfsynth.network.formats import (
 )
 from btfsynth.report.page import write_report
 from btfsynth.settings.run_file import read_run_file
-from btfsynth.sim.base import load_design
+from btfsynth.sim.simulators import load_design
 from btfsynth.training.session import TrainOptions, train
 from btfsynth.verify.chain import verify_design
 from btfsynth.verify.simulate import simulate_design

@@ -13,7 +13,7 @@ from btfsynth.fpga.flow import board_device
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
-from btfsynth.sim.base import load_design
+from btfsynth.sim.simulators import load_design
 
 
 @pytest.mark.parametrize("stages", [0, 2])

@@ -14,7 +14,7 @@ from btfsynth.fpga.devices import DEVICES, get_device
 from btfsynth.fpga.flow import simulate_netlist
 from btfsynth.fpga.place import CellCounts, check_capacity, make_wrapper, map_scripts
 from btfsynth.hdl.design import HardwareOptions
-from btfsynth.sim.base import load_design
+from btfsynth.sim.simulators import load_design
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
 

@@ -17,8 +17,8 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.identifiers import legal_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
-from btfsynth.sim.base import load_design
 from btfsynth.sim.registry import SIMULATORS
+from btfsynth.sim.simulators import load_design
 
 ENTITY = """\
 -- full_adder: combinational, made by machine.

@@ -8,7 +8,7 @@ from hardware import multiplier, vectors_of
 
 from btfsynth.hdl.design import HardwareOptions, write_design
 from btfsynth.netlist.netlist import Netlist
-from btfsynth.sim.base import Design, load_design
+from btfsynth.sim.simulators import Design, load_design
 
 KINDS = {
     "combinational": HardwareOptions(),

@@ -10,8 +10,8 @@ from clocked import KINDS, change, make, spoil
 from btfsynth.errors import DataError, ToolError
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.sim.amaranth_worker import simulate
-from btfsynth.sim.base import load_design
 from btfsynth.sim.registry import SIMULATORS
+from btfsynth.sim.simulators import load_design
 
 pytestmark = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 

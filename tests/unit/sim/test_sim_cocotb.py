@@ -14,9 +14,8 @@ from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.hdl.design import HardwareOptions
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
-from btfsynth.sim.base import load_design
-from btfsynth.sim.programs import ICARUS, _has_shared_python
 from btfsynth.sim.registry import SIMULATORS
+from btfsynth.sim.simulators import ICARUS, _has_shared_python, load_design
 
 COCOTB = SIMULATORS["cocotb"]
 needs_cocotb = pytest.mark.skipif(
@@ -109,16 +108,16 @@ def test_missing_cocotb(tmp_path, monkeypatch):
     def missing(name):
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr("btfsynth.sim.programs.metadata.version", missing)
+    monkeypatch.setattr("btfsynth.sim.simulators.metadata.version", missing)
     with pytest.raises(MissingToolError, match=r"not installed; pip install '?cocotb"):
         COCOTB.run(make(tmp_path))
-    monkeypatch.setattr("btfsynth.sim.programs.metadata.version", lambda _: "1.9.2")
+    monkeypatch.setattr("btfsynth.sim.simulators.metadata.version", lambda _: "1.9.2")
     assert COCOTB.find().reason.startswith("cocotb 1.9.2 is too old")
 
 
 def test_missing_icarus(tmp_path, monkeypatch):
     """cocotb alone simulates nothing."""
-    monkeypatch.setattr("btfsynth.sim.programs.metadata.version", lambda _: "2.1.0")
+    monkeypatch.setattr("btfsynth.sim.simulators.metadata.version", lambda _: "2.1.0")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert COCOTB.find().reason == "iverilog is not installed; apt-get install iverilog"
 

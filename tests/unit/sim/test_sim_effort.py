@@ -13,8 +13,8 @@ from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
 from btfsynth.process import DEFAULT_TIMEOUT
-from btfsynth.sim.base import Design, load_design
 from btfsynth.sim.registry import time_allowed, too_long
+from btfsynth.sim.simulators import Design, load_design
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from btfsynth.flow.report import is_verified
 from btfsynth.hdl.design import HardwareOptions, write_design
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
-from btfsynth.sim.base import load_design
 from btfsynth.sim.registry import SIMULATORS, simulators_for
+from btfsynth.sim.simulators import load_design
 from btfsynth.verify.simulate import simulate_design
 
 FEW = settings(

@@ -11,8 +11,8 @@ from hardware import design, full_adder
 
 from btfsynth.errors import MissingToolError, ToolError
 from btfsynth.process import run_command
-from btfsynth.sim.base import Availability, CheckResult, load_design, port_values
 from btfsynth.sim.registry import SIMULATORS
+from btfsynth.sim.simulators import Availability, CheckResult, load_design, port_values
 
 
 def fake(folder, name, script):

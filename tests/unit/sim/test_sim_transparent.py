@@ -6,8 +6,8 @@ import pytest
 from hardware import full_adder, vectors_of
 
 from btfsynth.hdl.design import HardwareOptions, write_design
-from btfsynth.sim.base import load_design
 from btfsynth.sim.registry import get_simulator
+from btfsynth.sim.simulators import load_design
 
 
 @pytest.mark.parametrize("enable", [False, True])

@@ -24,7 +24,7 @@ from btfsynth.hdl.yosys import Yosys, find_yosys
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.ports import Port
-from btfsynth.sim.base import load_design
+from btfsynth.sim.simulators import load_design
 from btfsynth.verify import chain, yosys
 from btfsynth.verify.chain import verify_design
 from btfsynth.verify.links import Link, LinkResult, Verification, junit_xml

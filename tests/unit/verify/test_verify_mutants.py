@@ -15,8 +15,8 @@ from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.ports import Port
-from btfsynth.sim.base import load_design
 from btfsynth.sim.registry import get_simulator
+from btfsynth.sim.simulators import load_design
 from btfsynth.verify.mutation import (
     Mutant,
     MutantKind,

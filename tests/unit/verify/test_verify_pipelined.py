@@ -13,7 +13,7 @@ from hardware import multiplier, vectors_of
 from btfsynth.errors import DataError, MissingToolError, ToolError
 from btfsynth.hdl.design import HardwareOptions, write_design
 from btfsynth.hdl.yosys import Yosys, find_yosys
-from btfsynth.sim.base import load_design
+from btfsynth.sim.simulators import load_design
 from btfsynth.verify import yosys
 from btfsynth.verify.compare import compare
 from btfsynth.verify.simulate import check_parsed

@@ -16,7 +16,7 @@ from btfsynth.hdl.verilog.circuit import evaluate
 from btfsynth.hdl.verilog.read import read_verilog
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
-from btfsynth.sim.base import load_design
+from btfsynth.sim.simulators import load_design
 from btfsynth.verify.simulate import simulate_design
 
 SLOW = settings(
