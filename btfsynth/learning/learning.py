@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -100,50 +100,31 @@ def learn(
     """
     directory = as_path(directory)
     on_event = on_event or ignore
-    answered, held = _answered(train, valid, options, oracle, on_event), valid is None
-    if answered is None:
-        train, valid, test = _prepared(train, valid, test, options)
-    else:
-        train = answered.joint.samples
-    held = held and answered is None and options.learners != (JOINT,)
-    many = train.output_kind is OutputKind.LABEL and train.n_outputs > 2
-    n_classes = train.n_outputs if many and answered is None else None
-    # Answers are explained, all of them; the simplest circuit is chosen.
-    data = {"train": train, "valid": valid or train, **({} if test is None else {"test": test})}
-    data = {name: class_numbers(each) for name, each in data.items()}
-    notices = [*train.notices, *_overlaps(data), *_unsettled(answered)]
-    train = data["train"]
-    is_tied = options.share is Share.CYCLIC
-    seen = {name: tied(each) if is_tied else each for name, each in data.items()}
+    samples = _samples(train, valid, test, options, oracle, on_event)
     with staging_folder(directory) as staging:
         begin = time.monotonic()
         with closing(executor(options.jobs)) as workers:
             # Workers of this machine then find the kernels compiled.
             warm_up(TrainParameters().precision)
-            if n_classes is not None:
-                problem = _class_problem(data, n_classes, options)
-                outcomes, sure = [compete_for_classes(problem, on_event)], None
-            elif answered is not None:
-                outcomes, sure = _of_answers(seen, options, answered)
-            else:
-                outcomes, sure = _outcomes(seen, options, on_event, workers, held)
+            outcomes, sure = _learnt(samples, options, on_event, workers)
         seconds = time.monotonic() - begin
         baselines: list[list[Baseline]] = [[] for _ in outcomes]
         outcomes = _affordable(outcomes, options)
         stopped = any(outcome.interrupted for outcome in outcomes)
 
         def make(chosen: Sequence[Outcome]) -> tuple[Netlist, bool]:
-            whole = _joined(seen["train"], [each.candidates[0].netlist for each in chosen])
-            whole = untied(train, whole) if is_tied else whole
+            whole = _joined(samples.seen["train"], [each.candidates[0].netlist for each in chosen])
+            if options.share is Share.CYCLIC:
+                whole = untied(samples.data["train"], whole)
             return (whole, True) if stopped else _simplified(whole, options)
 
         if not stopped:  # Ctrl-C waits for no comparison and no optimisation
-            baselines = _baselines(seen, n_classes, options, on_event)
+            baselines = _baselines(samples.seen, samples.n_classes, options, on_event)
             on_event(StageBegan("simplifying"))
         made = within_luts(outcomes, options, make)
         report = LearnReport(
-            data=data,
-            n_classes=n_classes,
+            data=samples.data,
+            n_classes=samples.n_classes,
             options=options,
             outcomes=made.outcomes,
             confidence=sure,
@@ -152,19 +133,73 @@ def learn(
             luts=made.luts,
             scores={
                 name: score(made.netlist, each, unseen=name == "test")
-                for name, each in data.items()
+                for name, each in samples.data.items()
             },
             checks={},
             files=(),
-            notices=(*notices, *made.notices),
+            notices=(*samples.notices, *made.notices),
             seconds=seconds,
-            asked=None if answered is None else answered.asked,
+            asked=None if samples.answered is None else samples.answered.asked,
             interrupted=made.stopped,
         )
         on_event(StageBegan("emitting"))
         report = _emit(report, staging, on_event)
         whole = report.verified and not report.interrupted and report.lost is None
         return replace(report, directory=publish_design(staging, directory, whole))
+
+
+@dataclass(frozen=True, eq=False)
+class _Samples:
+    """What is learnt from: the sets by their names, and how they came to be."""
+
+    data: dict[str, Dataset]
+    seen: dict[
+        str, Dataset
+    ]  # As the learners see them: the outputs tied to each other if they share a rule
+    n_classes: int | None  # None if there are two classes or plain outputs
+    answered: Asked | None
+    held: bool  # True if the validation samples were taken from the training samples
+    notices: tuple[str, ...]
+
+
+def _samples(
+    train: Dataset,
+    valid: Dataset | None,
+    test: Dataset | None,
+    options: LearnOptions,
+    oracle: Oracle | None,
+    on_event: OnEvent,
+) -> _Samples:
+    answered, held = _answered(train, valid, options, oracle, on_event), valid is None
+    if answered is None:
+        train, valid, test = _prepared(train, valid, test, options)
+    else:
+        train = answered.joint.samples
+    many = train.output_kind is OutputKind.LABEL and train.n_outputs > 2
+    # Answers are explained, all of them; the simplest circuit is chosen.
+    data = {"train": train, "valid": valid or train, **({} if test is None else {"test": test})}
+    data = {name: class_numbers(each) for name, each in data.items()}
+    is_tied = options.share is Share.CYCLIC
+    return _Samples(
+        data=data,
+        seen={name: tied(each) if is_tied else each for name, each in data.items()},
+        n_classes=train.n_outputs if many and answered is None else None,
+        answered=answered,
+        held=held and answered is None and options.learners != (JOINT,),
+        notices=(*train.notices, *_overlaps(data), *_unsettled(answered)),
+    )
+
+
+def _learnt(
+    samples: _Samples, options: LearnOptions, on_event: OnEvent, workers: Executor
+) -> tuple[list[Outcome], NDArray[np.float64] | None]:
+    """Return an outcome per output, or one for all classes, and the confidence (see `_outcomes`)."""
+    if samples.n_classes is not None:
+        problem = _class_problem(samples.data, samples.n_classes, options)
+        return [compete_for_classes(problem, on_event)], None
+    if samples.answered is not None:
+        return _of_answers(samples.seen, options, samples.answered)
+    return _outcomes(samples.seen, options, on_event, workers, samples.held)
 
 
 def _prepared(
