@@ -257,7 +257,7 @@ def _at(errors: Any, row: int) -> int:
 def _two_cells(errors: Any, whole: Any, scratch: Any, random: Any) -> Any:
     """Find rows a to e so that ``MAJ(a, b, MAJ(c, d, e))`` is right everywhere; `NONE` five times if none are.
 
-    errors, scratch: see `btfsynth.passes.triangles`; random: uint64 (1,), where it begins, changed.
+    errors, scratch: see `btfsynth.passes.triangles`; random: uint64 (1,), where it begins, modified.
     """
     rows, counts, literals, size = errors
     n, words = size[0], rows.shape[1]

@@ -39,7 +39,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import care_reference, count_wrong
 from btfsynth.netlist.text import format_netlist, parse_netlist
 from btfsynth.records import RecordFolder, file_content, inside, items, read_record, string, whole
-from btfsynth.sim.base import CheckResult
+from btfsynth.sim.simulators import CheckResult
 from btfsynth.verify.simulate import simulate_design
 
 FRONT_FILE = "front.json"
