@@ -19,7 +19,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, evaluate, function_reference
 from btfsynth.ports import Port
-from btfsynth.verify.error_proof import MAX_MEASURED_INPUTS
+from btfsynth.verify.error_metrics import MAX_MEASURED_INPUTS
 
 Weights = NDArray[np.int64]
 _LARGEST = 1 << 31

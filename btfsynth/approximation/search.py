@@ -33,8 +33,7 @@ from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.goal import Goal
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import APPROXIMATE, DEFAULT_TIME_LIMIT, Metric, Objective
-from btfsynth.verify.error_metrics import Bounds, Reading, number
-from btfsynth.verify.error_proof import MAX_MEASURED_INPUTS
+from btfsynth.verify.error_metrics import MAX_MEASURED_INPUTS, Bounds, Reading, number
 from btfsynth.workers.executor import (
     Executor,
     Task,

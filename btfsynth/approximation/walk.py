@@ -68,8 +68,7 @@ from btfsynth.passes.sat_sweep import random_vectors
 from btfsynth.passes.windows import Timing, find_times
 from btfsynth.ports import Port
 from btfsynth.settings.table import Metric
-from btfsynth.verify.error_metrics import Errors, Reading
-from btfsynth.verify.error_proof import MAX_MEASURED_INPUTS, beyond, measure
+from btfsynth.verify.error_metrics import MAX_MEASURED_INPUTS, Errors, Reading, beyond, measure
 from btfsynth.workers.executor import Common
 
 _ROOM = 4

@@ -49,8 +49,14 @@ from btfsynth.verify.compare import (
     training_contradiction,
 )
 from btfsynth.verify.equivalence import equivalent
-from btfsynth.verify.error_metrics import ERROR_ROLE, EXACT_ROLE, number, read_claim
-from btfsynth.verify.error_proof import beyond, measure
+from btfsynth.verify.error_metrics import (
+    ERROR_ROLE,
+    EXACT_ROLE,
+    beyond,
+    measure,
+    number,
+    read_claim,
+)
 from btfsynth.verify.links import Link, LinkResult, Verification
 from btfsynth.verify.mutation import describe, run_mutant, score_mutants, spread
 from btfsynth.verify.simulate import check_parsed, timed_out

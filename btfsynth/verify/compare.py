@@ -27,8 +27,7 @@ from btfsynth.records import record_or_empty, sub_record
 from btfsynth.settings.run_file import RUN_FILE
 from btfsynth.sim.simulators import Design, port_values
 from btfsynth.verify.equivalence import SAT_METHOD, equivalent, joined
-from btfsynth.verify.error_metrics import Errors, Meter, Reading
-from btfsynth.verify.error_proof import measure, worst_case
+from btfsynth.verify.error_metrics import Errors, Meter, Reading, measure, worst_case
 from btfsynth.verify.simulate import timed_out
 from btfsynth.verify.subjects import ORDER_NOTE, Subject, match_bits, read_subject, under_ports
 

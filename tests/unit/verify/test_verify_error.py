@@ -16,8 +16,16 @@ from btfsynth.errors import UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
 from btfsynth.settings.table import Metric
-from btfsynth.verify.error_metrics import Bounds, ErrorClaim, Reading, read_claim
-from btfsynth.verify.error_proof import beyond, error_above, measure, worst_case
+from btfsynth.verify.error_metrics import (
+    Bounds,
+    ErrorClaim,
+    Reading,
+    beyond,
+    error_above,
+    measure,
+    read_claim,
+    worst_case,
+)
 
 
 @st.composite
