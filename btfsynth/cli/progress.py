@@ -44,7 +44,7 @@ def observed(title: str) -> Iterator[OnEvent]:
     """Show progress while the body runs: live on a terminal, else a line per stage."""
     from rich.live import Live
 
-    from btfsynth.passes.compile_clock import watch_compiling
+    from btfsynth.netlist.kernels import watch_compiling
 
     if not is_live():
         with announced_compiling(title):
@@ -61,7 +61,7 @@ def observed(title: str) -> Iterator[OnEvent]:
 @contextmanager
 def announced_compiling(title: str) -> Iterator[None]:
     """Write a line to standard error at the first compilation in the body, and more while it continues."""
-    from btfsynth.passes.compile_clock import watch_compiling
+    from btfsynth.netlist.kernels import watch_compiling
 
     began, ended = 0.0, threading.Event()
 

@@ -36,13 +36,13 @@ from btfsynth.discovery.stage import steps_within
 from btfsynth.errors import NetlistError, TrainingError, VerificationError
 from btfsynth.events import Growing
 from btfsynth.flow.simplify import simplify_netlist, simplify_network
+from btfsynth.netlist.kernels import kernel_module
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import care_reference, count_wrong, output_words
 from btfsynth.netlist.text import parse_netlist
 from btfsynth.passes.annealing import Annealing
 from btfsynth.passes.base import Pass
 from btfsynth.passes.basic import Inverters
-from btfsynth.passes.compile_clock import kernel_module
 from btfsynth.passes.registry import format_script, parse_script
 from btfsynth.ports import Port, bit_names
 from btfsynth.training.parameters import TrainingPlan, TrainParameters

@@ -21,6 +21,7 @@ from btfsynth.flow.patterns import fitted
 from btfsynth.fpga.lut_mapper import map_luts
 from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
 from btfsynth.netlist.gates import GateNetlist, of_netlist
+from btfsynth.netlist.kernels import compile_clock
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import (
     MAX_EXHAUSTIVE_INPUTS,
@@ -45,7 +46,6 @@ from btfsynth.passes.base import (
     ScriptResult,
     run_script,
 )
-from btfsynth.passes.compile_clock import compile_clock
 from btfsynth.passes.gate_search import GateEffort, find_smallest, find_swept
 from btfsynth.passes.goal import Goal
 from btfsynth.passes.registry import parse_script

@@ -17,17 +17,24 @@ count in is any NamedTuple with the fields
 
 ``stack`` is scratch, integers, three places a node and one more. The NamedTuple goes as it is and is taken
 apart in the first lines: handing its arrays on one by one costs twice the time, as Numba counts their uses.
+
+Compilation. Kernels are compiled once per installation, at the first run; `compile_clock` and `watch_compiling`
+report it.
 """
 
 from __future__ import annotations
 
 import importlib
-from contextlib import suppress
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numba
 import numpy as np
 from numba import types
+from numba.core import event
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.extending import overload, register_jitable
@@ -35,6 +42,7 @@ from numba.np import linalg
 from numpy.typing import NDArray
 
 from btfsynth.netlist import netlist
+from btfsynth.time_box import unbroken
 
 NONE = -1
 """In place of a literal: there is none."""
@@ -279,3 +287,76 @@ def next_below(random: Any, bound: Any) -> Any:
 
 def random_state(seed: int) -> NDArray[np.uint64]:
     return np.array([(seed * 0x9E3779B9 + 1) % (1 << 64)], dtype=np.uint64)
+
+
+# Compilation
+
+_KIND = "numba:compile"
+"""Numba's event for a compilation; loading from the cache on disk has none."""
+
+
+class _Watcher(event.Listener):  # type: ignore[misc]
+    """Counts compilations under way; they nest, and may run in several threads."""
+
+    def __init__(self, tell: Callable[[bool], None]) -> None:
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._running = 0
+        self._name = ""
+
+    def name(self) -> str:
+        """Return the module whose kernel is being compiled, "" if none is."""
+        return self._name if self._running else ""
+
+    def on_start(self, happening: event.Event) -> None:
+        if not self._running:
+            self._name = kernel_module(happening)
+        self._count(1)
+
+    def on_end(self, happening: event.Event) -> None:
+        self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            # One that another thread began before may end here.
+            before, now = self._running, max(0, self._running + change)
+            self._running = now
+        if bool(before) != bool(now):
+            self._tell(now > 0)
+
+
+def kernel_module(happening: event.Event) -> str:
+    """Return the name, without packages, of the module whose kernel is compiled."""
+    return str(happening.data["dispatcher"].py_func.__module__).rpartition(".")[2]
+
+
+@contextmanager
+def watch_compiling(tell: Callable[[bool], None]) -> Iterator[Callable[[], str]]:
+    """Call ``tell(True)`` when a compilation begins in the body and ``tell(False)`` when it ends.
+
+    A compilation within another one is not reported. Cached kernels are not compiled. Yields a function that
+    returns the module whose kernel is being compiled, "" if none is.
+    """
+    watcher = _Watcher(tell)
+    with event.install_listener(_KIND, watcher):
+        yield watcher.name
+
+
+@contextmanager
+def compile_clock() -> Iterator[Callable[[], float]]:
+    """Give a function that returns the seconds for which kernels have been compiled in the body so far.
+
+    A time box around does not end a compilation.
+    """
+    seconds = begin = 0.0
+
+    def tell(runs: bool) -> None:
+        nonlocal seconds, begin
+        unbroken(runs)  # a kernel compiled by half can never be used again
+        if runs:
+            begin = time.perf_counter()
+        else:
+            seconds += time.perf_counter() - begin
+
+    with watch_compiling(tell):
+        yield lambda: seconds

@@ -18,12 +18,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
+from btfsynth.netlist.kernels import compile_clock
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import Reference, count_wrong
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.passes.algebra import Depth
 from btfsynth.passes.basic import Inverters
-from btfsynth.passes.compile_clock import compile_clock
 from btfsynth.passes.goal import Goal, best_so_far
 from btfsynth.time_box import TimeUp, time_box
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from btfsynth.cli import progress as module
 from btfsynth.cli.progress import TrialBoard, announced_compiling, observed
 from btfsynth.events import StageBegan, TrialEnded, TrialProgress
-from btfsynth.passes.compile_clock import watch_compiling
+from btfsynth.netlist.kernels import watch_compiling
 from btfsynth.training.parameters import StopReason
 
 

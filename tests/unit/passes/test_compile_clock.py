@@ -8,9 +8,9 @@ from functools import partial
 import numba
 from circuits import array_multiplier
 
+from btfsynth.netlist.kernels import compile_clock
 from btfsynth.netlist.simulation import evaluate, function_reference
 from btfsynth.passes.base import run_pass
-from btfsynth.passes.compile_clock import compile_clock
 
 
 def fresh():
