@@ -1,6 +1,6 @@
 """XGBoost on scikit-learn's digits: accuracy, and imported hardware compared with plain Verilog.
 
-python benchmarks/import_models.py [--leaf-bits 4] [--rounds 30] [--depth 4] [FOLDER]
+python benchmarks/import_models.py [--leaf-bits 4] [--rounds 30] [--depth 4] [--passes SCRIPT] [FOLDER]
 
 The plain Verilog is that of a careful generator: every leaf is rounded to the nearest integer of the same
 number of bits, with one comparison per distinct test, one nest of choices per tree with unsigned leaves, one
@@ -16,8 +16,7 @@ the libraries.
 from __future__ import annotations
 
 import argparse
-import re
-import subprocess
+import json
 import sys
 import tempfile
 import time
@@ -30,25 +29,28 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import btfsynth as btf
 from btfsynth.files import make_folder, write_text
-from btfsynth.hdl.yosys import find_yosys
+from btfsynth.hdl.yosys import find_yosys, run_yosys
 from btfsynth.lower.trees import LEAF, IntegerTree, TreeEnsemble
 from btfsynth.models.ensemble import EnsembleFunction
 
-_SCRIPT = "read_verilog {file}; synth -flatten; abc -lut 6; stat"
-_LUTS = re.compile(r"^\s+(?:\$lut\s+([0-9]+)|([0-9]+)\s+(?:-\s+)?\$lut)\s*$", re.MULTILINE)
+_SCRIPT = (
+    "read_verilog {file}",
+    "synth -flatten",
+    "abc -lut 6",
+    "tee -q -o luts.json stat -json",
+)
+_TIMEOUT = 600.0
 
 
 def count_luts(file: Path) -> int:
     """Return the number of LUTs that Yosys makes of a module."""
-    script = _SCRIPT.format(file=file.name)
-    done = subprocess.run(
-        [*find_yosys().command, "-p", script],
-        cwd=file.parent,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int("".join(_LUTS.findall(done.stdout)[-1]))
+    script = [command.format(file=file.name) for command in _SCRIPT]
+    done = run_yosys(find_yosys(), script, file.parent, _TIMEOUT)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    cells = json.loads((file.parent / "luts.json").read_text())["design"]["num_cells_by_type"]
+    assert list(cells) == ["$lut"], cells
+    return int(cells["$lut"])
 
 
 def nearest(function: EnsembleFunction, bits: int) -> TreeEnsemble:
@@ -137,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--leaf-bits", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--depth", type=int, default=4)
-    parser.add_argument("--passes", default="strash")
+    parser.add_argument("--passes")
     parser.add_argument("--random", type=int, metavar="COUNT")
     chosen = parser.parse_args(arguments)
     if chosen.random is not None:

@@ -20,7 +20,13 @@ from btfsynth.events import OnEvent, StageBegan, ignore
 from btfsynth.files import StrPath, as_path, staging_folder, write_text
 from btfsynth.flow.patterns import function_vectors
 from btfsynth.flow.report import is_verified, publish_design
-from btfsynth.flow.simplify import optimise
+from btfsynth.flow.simplify import (
+    LOWERED_SECONDS,
+    lut_cost,
+    optimise,
+    optimise_for_luts,
+    script_for,
+)
 from btfsynth.hdl.design import HardwareOptions, Origin, write_design
 from btfsynth.models.record import Comparison, ImportedModel, compare_borders, compare_rows
 from btfsynth.netlist.netlist import Netlist
@@ -35,7 +41,7 @@ from btfsynth.netlist.text import format_netlist
 from btfsynth.netlist.views import NetlistStatistics, statistics
 from btfsynth.network.formats import save_network
 from btfsynth.passes.base import Ended, PassReport, ScriptResult
-from btfsynth.passes.goal import wanted_goal
+from btfsynth.passes.goal import Goal, wanted_goal
 from btfsynth.passes.registry import parse_script
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import IMPORT, Effort, Objective
@@ -203,9 +209,7 @@ def import_model(
     seen = None if X is None else model.bits(X)
     on_event(StageBegan("simplifying"))
     result = _smaller(model.netlist, options, seen, on_event)
-    first = statistics(model.netlist)
-    better = first.dominates(statistics(result.netlist))
-    netlist = replace(model.netlist if better else result.netlist, name=model.name)
+    netlist = replace(result.netlist, name=model.name)
     with staging_folder(directory) as staging:
         on_event(StageBegan("emitting"))
         report = ImportReport(
@@ -218,18 +222,28 @@ def import_model(
 def _smaller(
     netlist: Netlist, options: ImportOptions, seen: NDArray[np.uint8] | None, on_event: OnEvent
 ) -> ScriptResult:
+    """Make a netlist smaller by cells, unless something else is asked for, and never in more lookup tables.
+
+    Sums are built for tables of six inputs; passes that save cells may tear such a sum apart.
+    """
     goal = wanted_goal(options.objective, options.max_depth)
     deadline = None if options.time_limit is None else time.monotonic() + options.time_limit
     reference = function_reference(partial(evaluate, netlist), netlist.n_inputs, seen)
-    script = options.passes or goal.script or options.effort
+    script: str | Effort | None = options.passes or goal.script
+    if script is None and options.effort is Effort.NORMAL and deadline is None:
+        script = script_for(netlist, reference, Effort.NORMAL, LOWERED_SECONDS)
+    script = script or options.effort
     if goal.objective is Objective.LUT6:
-        from btfsynth.flow.simplify import optimise_for_luts
-
         result = optimise_for_luts(netlist, reference, script, deadline, on_event, goal.max_depth)
     else:
         result = optimise(netlist, reference, script, deadline, on_event, goal)
     if result.ended is Ended.USER:
         raise InterruptedWorkError("interrupted while simplifying; nothing was saved")
+    if statistics(netlist).dominates(statistics(result.netlist)):
+        return replace(result, netlist=netlist)
+    plain = options.passes is None and goal == Goal()
+    if plain and lut_cost(netlist)[0] < lut_cost(result.netlist)[0]:
+        return replace(result, netlist=netlist, reports=())
     return result
 
 
@@ -240,6 +254,8 @@ def _notices(model: ImportedModel, result: ScriptResult) -> tuple[str, ...]:
             *found,
             "not compared with the library, which is not installed or does not read the file",
         )
+    if result.netlist is model.netlist and not result.reports:
+        found = (*found, "the netlist is as built: passes save cells, and take more lookup tables")
     if result.ended is Ended.TIME:
         done = sum(not report.cut_short for report in result.reports)
         found = (*found, f"the time limit was reached after {done} of {result.steps} passes")

@@ -62,7 +62,7 @@ _MOST = {Effort.LOW: 2, Effort.NORMAL: 3, Effort.HIGH: 4}
 """Number of these scripts that each effort allows."""
 _LONG = {Effort.LOW: 100.0, Effort.NORMAL: 300.0, Effort.HIGH: 3_000.0}
 """Estimated seconds that each effort allows without a time limit."""
-_LOWERED = 49.0
+LOWERED_SECONDS = 49.0
 """The same for a lowered network: of more than a few thousand cells, passes gain little on one."""
 _WORTH_TABLES = 24
 """Minimum cells of netlists that are rebuilt from their tables; walks suffice for smaller ones."""
@@ -108,7 +108,7 @@ def script_steps(
 
 def lowered_script(cells: int, goal: Goal = _NO_GOAL) -> str:
     """Return the script for a network that was lowered to this many cells."""
-    return goal.script or default_script(cells, seconds=_LOWERED)
+    return goal.script or default_script(cells, seconds=LOWERED_SECONDS)
 
 
 def simplify_network(

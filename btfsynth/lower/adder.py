@@ -145,7 +145,7 @@ def add_columns(
     above the largest sum.
 
     With `by_sixes`, six literals of a column become three as long as there are as many: their number, each bit
-    of which is one lookup table of six inputs. That takes as many cells and half of the tables.
+    of which is one lookup table of six inputs. That takes about as many cells and half of the tables.
     """
     width = (sum(weight for weight, _ in terms) + constant).bit_length()
     digits = [
@@ -189,36 +189,54 @@ def _fill(columns: Sequence[Column], fresh: Sequence[list[int]], adders: Adders)
 def _in_sixes(
     builder: NetlistBuilder, digits: Sequence[tuple[int, int]], width: int
 ) -> list[tuple[int, int]]:
-    """Make three literals of six, and two of three, round by round, until no column has more than two."""
-    columns: list[list[int]] = [[] for _ in range(width)]
+    """Make three literals of six, round by round, and then two of three, until no column has more than two.
+
+    Five of a column go with one of the next: they count to seven, which three literals can just hold.
+    """
+    columns: list[list[int]] = [[] for _ in range(width + 1)]
     for column, literal in digits:
         if column < width:
             columns[column].append(literal)
-    while max(map(len, columns), default=0) > 2:
-        ahead: list[list[int]] = [[] for _ in range(width + 2)]
-        for column, waiting in enumerate(columns):
-            first = 0
-            while len(waiting) - first > 2:
-                taken = 6 if len(waiting) - first > 4 else 3
-                counted = _count(builder, waiting[first : first + taken])
-                first += taken
+    while (most := max(map(len, columns))) > 2:
+        ahead: list[list[int]] = [[] for _ in range(width + 3)]
+        for column, waiting in enumerate(columns[:width]):
+            while len(waiting) > 2 and (len(waiting) > 4 or most < 6):
+                after = columns[column + 1]
+                if len(waiting) >= 6:
+                    counted = _count_six(builder, _taken(waiting, 6))
+                elif len(waiting) == 5:
+                    spare = _taken(after, 1)[0] if len(after) % 6 else FALSE
+                    counted = _count_seven(builder, _taken(waiting, 5), spare)
+                else:
+                    counted = full_adder(builder, *_taken(waiting, 3))
                 for place, literal in enumerate(counted):
                     if literal != FALSE:
                         ahead[column + place].append(literal)
-            ahead[column] += waiting[first:]
-        columns = ahead[:width]
+            ahead[column] += waiting
+        columns = [*ahead[:width], []]
     return [(column, literal) for column, waiting in enumerate(columns) for literal in waiting]
 
 
-def _count(builder: NetlistBuilder, literals: Sequence[int]) -> tuple[int, ...]:
-    """Return how many of up to six literals are true, least significant bit first."""
-    six = [*literals, *[FALSE] * 6]
+def _taken(waiting: list[int], count: int) -> list[int]:
+    """Take the first literals out of a list."""
+    taken = waiting[:count]
+    del waiting[:count]
+    return taken
+
+
+def _count_six(builder: NetlistBuilder, six: Sequence[int]) -> tuple[int, ...]:
+    """Return how many of six literals are true, least significant bit first."""
     first, first_carry = full_adder(builder, *six[:3])
-    if len(literals) <= 3:
-        return first, first_carry
-    second, second_carry = full_adder(builder, *six[3:6])
+    second, second_carry = full_adder(builder, *six[3:])
     low, carry = full_adder(builder, first, second, FALSE)
     return low, *full_adder(builder, first_carry, second_carry, carry)
+
+
+def _count_seven(builder: NetlistBuilder, five: Sequence[int], twice: int) -> tuple[int, ...]:
+    """Return how many of five literals are true, and two more if another one is."""
+    first, first_carry = full_adder(builder, *five[:3])
+    low, carry = full_adder(builder, first, *five[3:])
+    return low, *full_adder(builder, first_carry, carry, twice)
 
 
 def lower_counter(

@@ -9,7 +9,7 @@ in rounds of pairs; a comparison and, for every bit of number and place, a choic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
@@ -122,30 +122,57 @@ def choose(builder: NetlistBuilder, condition: int, yes: int, no: int) -> int:
     return builder.or_(builder.and_(condition, yes), builder.and_(condition ^ 1, no))
 
 
+_Rival = tuple[Sequence[int], Sequence[int]]
+"""The literals of a number, and those of its place."""
+
+
 def place_of_largest(
     builder: NetlistBuilder, numbers: Sequence[Sequence[int]], *, shallow: bool = False
 ) -> list[int]:
     """Return the index of the largest number, the first of equal ones, as literals.
 
     All numbers have equally many literals; literals are least significant first, here and in the result,
-    which has as many as the last index needs and at least one.
+    which has as many as the last index needs and at least one. With `shallow` four numbers are compared at
+    once, each with each, instead of two.
     """
     width = max(1, (len(numbers) - 1).bit_length())
-    rivals = [(list(bits), constant_bits(place, width)) for place, bits in enumerate(numbers)]
+    rivals: list[_Rival] = [
+        (bits, constant_bits(place, width)) for place, bits in enumerate(numbers)
+    ]
+    size = 4 if shallow else 2
+    compare = greater_in_pairs if shallow else greater
     while len(rivals) > 1:
-        ahead = []
-        for (a, at), (b, bt) in zip(rivals[::2], rivals[1::2], strict=False):
-            later = (greater_in_pairs if shallow else greater)(builder, b, a)
-            # The largest of all is never read, only where it is.
-            largest = (
-                []
-                if len(rivals) == 2
-                else [choose(builder, later, y, x) for x, y in zip(a, b, strict=True)]
-            )
-            ahead.append(
-                (largest, [choose(builder, later, y, x) for x, y in zip(at, bt, strict=True)])
-            )
-        if len(rivals) % 2:
-            ahead.append(rivals[-1])
-        rivals = ahead
-    return rivals[0][1]
+        groups = [rivals[first : first + size] for first in range(0, len(rivals), size)]
+        rivals = [_largest(builder, group, compare, len(groups) == 1) for group in groups]
+    return list(rivals[0][1])
+
+
+def _largest(
+    builder: NetlistBuilder,
+    rivals: Sequence[_Rival],
+    compare: Callable[[NetlistBuilder, Sequence[int], Sequence[int]], int],
+    last: bool,
+) -> _Rival:
+    """Return the largest of up to four numbers; if it is the largest of all, only its place."""
+    if len(rivals) == 1:
+        return rivals[0]
+    four = (*rivals, *[rivals[-1]] * 3)[:4]  # a number never exceeds itself
+
+    def exceeds(later: int, earlier: int) -> int:
+        return compare(builder, four[later][0], four[earlier][0])
+
+    low, high = exceeds(1, 0), exceeds(3, 2)
+    upper = choose(
+        builder,
+        low,
+        choose(builder, high, exceeds(3, 1), exceeds(2, 1)),
+        choose(builder, high, exceeds(3, 0), exceeds(2, 0)),
+    )
+    odd = choose(builder, upper, high, low)
+
+    def chosen(a: int, b: int, c: int, d: int) -> int:
+        return choose(builder, upper, choose(builder, odd, d, c), choose(builder, odd, b, a))
+
+    numbers, places = zip(*four, strict=True)
+    largest = [] if last else [chosen(*bits) for bits in zip(*numbers, strict=True)]
+    return largest, [chosen(*bits) for bits in zip(*places, strict=True)]

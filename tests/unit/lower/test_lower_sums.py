@@ -111,12 +111,15 @@ def test_choose() -> None:
     assert builder.n_cells <= 3
 
 
-@pytest.mark.parametrize(("count", "width"), [(1, 2), (2, 3), (3, 3), (4, 2), (5, 2), (6, 2)])
-def test_place_of_largest(count: int, width: int) -> None:
+@pytest.mark.parametrize("shallow", [False, True], ids=["pairs", "fours"])
+@pytest.mark.parametrize(
+    ("count", "width"), [(1, 2), (2, 3), (3, 3), (4, 2), (5, 2), (6, 2), (9, 1)]
+)
+def test_place_of_largest(count: int, width: int, shallow: bool) -> None:
     """It is the first of the largest numbers, as argmax has it, on every combination."""
     builder, inputs = new_builder(count * width)
     numbers = [inputs[width * k : width * (k + 1)] for k in range(count)]
-    place = place_of_largest(builder, numbers)
+    place = place_of_largest(builder, numbers, shallow=shallow)
     assert len(place) == max(1, (count - 1).bit_length())
     bits, found = evaluate(builder, place)
     values = np.stack([numbers_of(bits[:, width * k : width * (k + 1)]) for k in range(count)], 1)

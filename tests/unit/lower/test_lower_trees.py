@@ -257,6 +257,14 @@ def test_six_literals_are_three_tables_of_six() -> None:
     assert map_luts(netlist, 6).luts == 3
 
 
+def test_five_literals_and_one_of_the_next_column_are_three_tables_of_six() -> None:
+    """They count to seven, which is all that three bits can hold."""
+    builder, inputs = builder_of(6, 3)
+    weights = [1, 1, 1, 1, 1, 2]
+    bits = add_columns(builder, list(zip(weights, inputs, strict=True)), 0, by_sixes=True)
+    assert map_luts(builder.build(bits), 6).luts == 3
+
+
 @pytest.mark.parametrize("width", [1, 2, 3, 5])
 def test_a_comparison_by_halves(width: int) -> None:
     """It is that of the numbers."""

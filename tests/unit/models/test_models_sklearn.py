@@ -226,3 +226,18 @@ def test_a_forest_becomes_verified_hardware(tmp_path):
     assert design.verify("amaranth", mutants=10)
     assert design.manifest.options["imported"] == "scikit-learn RandomForestClassifier"
     assert repr(found).startswith("<Imported: late, source scikit-learn RandomForestClassifier")
+
+
+def test_passes_that_take_more_lookup_tables_are_not_kept(tmp_path, monkeypatch):
+    """Unless they are asked for: fewer cells may need more tables."""
+    found = btf.from_sklearn(fitted(TREE), X)
+    costs = {found.netlist.cells: (3, 1, 0)}
+    monkeypatch.setattr(
+        "btfsynth.flow.importing.lut_cost", lambda netlist: costs.get(netlist.n_cells, (4, 1, 0))
+    )
+    settings = {"simulators": ["amaranth"]}
+    built = found.write(tmp_path / "built", X, **settings)
+    smaller = found.write(tmp_path / "smaller", X, objective="cells", **settings)
+    assert smaller.netlist.cells < built.netlist.cells == found.netlist.cells
+    assert any("the netlist is as built" in each for each in built.manifest.notices)
+    assert not any("the netlist is as built" in each for each in smaller.manifest.notices)
