@@ -230,7 +230,7 @@ def test_a_forest_becomes_verified_hardware(tmp_path):
 
 def test_passes_that_take_more_lookup_tables_are_not_kept(tmp_path, monkeypatch):
     """Unless they are asked for: fewer cells may need more tables."""
-    found = btf.from_sklearn(fitted(TREE), X)
+    found = btf.from_sklearn(fitted(RandomForestClassifier(3, max_depth=3, random_state=1)), X)
     costs = {found.netlist.cells: (3, 1, 0)}
     monkeypatch.setattr(
         "btfsynth.flow.importing.lut_cost", lambda netlist: costs.get(netlist.n_cells, (4, 1, 0))
