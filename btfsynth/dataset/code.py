@@ -1,11 +1,10 @@
 """Codes that turn analog inputs into bits, and so into ports of hardware.
 
 Every code here is linear: a value ``v`` in [0, 1] becomes a whole number ``n = round(levels * v)``, halves
-upwards, and ``n`` is a weighted sum of the bits. What a neuron makes of an analog input it can therefore make
-of the bits of its code with other weights (see `btfsynth.network.integers`), exactly.
+upwards, and ``n`` is a weighted sum of the bits. A neuron over an analog input is therefore exactly a neuron
+over the bits of its code, with other weights (see `btfsynth.network.integers`).
 
-Designs and networks come with the code of their table as JSON. Everything in such a file is checked when it
-is read.
+Designs and networks contain the code of their table as JSON, which is checked when it is read.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ _MAX_BITS = 65_536
 """Of one column."""
 
 Coded = tuple[TableCode, tuple[Scalar, ...]]
-"""A code, and the classes that the outputs of its data stand for."""
+"""A code, and the classes of the outputs of its data."""
 
 
 def code_record(code: TableCode, classes: tuple[Scalar, ...] = ()) -> dict[str, Any]:
@@ -96,7 +95,7 @@ def load_code(path: StrPath) -> Coded:
     Raises
     ------
     DataError
-        If the file is none, or says something that no code can be.
+        If the file is not a valid code.
     """
     path = as_path(path)
     record = read_record(path, "the JSON object of a code")
@@ -224,7 +223,7 @@ class InputCode:
 
     @property
     def trains_on_bits(self) -> bool:
-        """True if a network is to be trained on the bits themselves, not on the values they stand for."""
+        """True if a network is trained on the bits themselves, not on the rounded values."""
         return self.thermometer
 
     def numbers(self, values: NDArray[Any]) -> NDArray[np.int64]:
@@ -235,7 +234,7 @@ class InputCode:
         return np.asarray(np.floor(exact * self.levels + 0.5), dtype=np.int64)
 
     def quantised(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the values that the numbers stand for, float32 of the same shape."""
+        """Return the values of the numbers, float32 of the same shape."""
         return (self.numbers(values) / self.levels).astype(np.float32)
 
     def bits(self, values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -250,7 +249,7 @@ class InputCode:
 
     @cached_property
     def unused(self) -> int:
-        """How much all bits together count beyond `levels`: numbers that no value becomes."""
+        """Excess of the value of all bits over `levels`."""
         return sum(self.bit_weights) - self.levels
 
 
@@ -316,7 +315,7 @@ def _require_analog(dataset: Dataset) -> None:
 
 
 def quantise_inputs(dataset: Dataset, code: InputCode) -> Dataset:
-    """Return analog data with every input moved to the value that its code stands for."""
+    """Return analog data with every input rounded by its code."""
     _require_analog(dataset)
     return replace(dataset, inputs=code.quantised(dataset.inputs))
 
@@ -324,7 +323,7 @@ def quantise_inputs(dataset: Dataset, code: InputCode) -> Dataset:
 def code_inputs(dataset: Dataset, code: InputCode) -> Dataset:
     """Return analog data as Boolean data, each input a port of the bits of its code.
 
-    Patterns that the code cannot tell apart although their targets differ stay in; a notice counts them.
+    Patterns with equal codes but different targets are kept; a notice counts them.
     """
     _require_analog(dataset)
     bits = code.bits(dataset.inputs)
@@ -351,7 +350,7 @@ def code_inputs(dataset: Dataset, code: InputCode) -> Dataset:
 
 
 def _as_table_code(dataset: Dataset, code: InputCode, ports: Sequence[Port]) -> TableCode:
-    """Return a linear code as what it does to every column."""
+    """Return a linear code as a code of every column."""
     columns = []
     for name, port in zip(bit_names(dataset.input_ports), ports, strict=True):
         if code.thermometer:
@@ -394,7 +393,7 @@ def columns_of(dataset: Dataset) -> tuple[TableColumn, ...]:
 
 
 def choose_code(dataset: Dataset, spec: Code, missing: str = IMPUTE) -> tuple[TableCode, list[str]]:
-    """Choose the code of a table from its rows, which are those of the training.
+    """Choose the code of a table from its rows, which are the training rows.
 
     Returns
     -------
@@ -430,7 +429,7 @@ def choose_code(dataset: Dataset, spec: Code, missing: str = IMPUTE) -> tuple[Ta
 def with_code(dataset: Dataset, code: TableCode) -> Dataset:
     """Return a table as Boolean data: every column that its code has is a port.
 
-    What contradicts another pattern may change: `btfsynth.dataset.patterns.settled` is to follow.
+    Contradictions are not resolved here; `btfsynth.dataset.patterns.settled` must follow.
     """
     columns = columns_of(dataset)
     bits, notes = code.bits(columns, dataset.inputs, dataset.source, dataset.lines)

@@ -1,8 +1,8 @@
-"""Columns of a table as it is: numbers, or words of a few categories, with cells that are missing.
+"""Columns of an uncoded table: numbers, or words of a few categories, with missing cells.
 
-A column is a name with ``(rows,)`` float64: numbers as they are, words as places among the categories, NaN for
-what is missing. Cells come as text (`column_of_cells`) or as Python and NumPy values (`column_of_values`),
-whole tables as arrays and frames (`frame_columns`).
+A column is a name with ``(rows,)`` float64: numbers, indices of categories for words, NaN for missing cells.
+Cells come as text (`column_of_cells`) or as Python and NumPy values (`column_of_values`), whole tables as
+arrays and frames (`frame_columns`).
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,6})?|[+-]
 """A cell that is a number."""
 
 MISSING = frozenset(("", "-", "?", "na", "n/a", "#n/a", "<na>", "nan", "null", "<null>"))
-"""What a cell without a value holds, in lower case: as R, spreadsheets, pandas, KEEL and ARFF write it."""
+"""Marks of a missing value, in lower case, as written by R, spreadsheets, pandas, KEEL and ARFF."""
 
 _FEW = 0.05
-"""Up to this share of cells that are words among numbers, these are taken for slips."""
+"""Maximum share of words among numbers that count as typing errors."""
 
 
 @dataclass(frozen=True)
 class TableColumn:
-    """What one column of a table holds."""
+    """The content of one column of a table."""
 
     name: str
     # Its words, sorted or in their order; None if it holds numbers
@@ -63,9 +63,9 @@ def column_of_cells(
     words: bool = False,
     place: Callable[[int], str] = "in row {}".format,
 ) -> Cells:
-    """Read a column of text; `words` tells that its cells are categories, whatever they look like.
+    """Read a column of text; with `words` its cells are categories, even if they look like numbers.
 
-    `place` says where a row is.
+    `place` describes the place of a row.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def word_of(value: Any) -> str:
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether a value of an array stands for none: None, NaN, NaT and pandas' NA."""
+    """Return whether a value of an array means a missing value: None, NaN, NaT or pandas' NA."""
     if value is None:
         return True
     try:
@@ -153,7 +153,7 @@ def is_missing(value: Any) -> bool:
 
 
 def is_frame(values: Any) -> bool:
-    """Return whether something is a frame of pandas, or what works like one."""
+    """Return whether something is a pandas frame, or works like one."""
     return hasattr(values, "columns") and hasattr(values, "iloc")
 
 
@@ -167,7 +167,7 @@ def frame_columns(what: str, values: Any) -> tuple[list[TableColumn], NDArray[np
     Raises
     ------
     DataError
-        If there are no rows of equal length, or a column holds neither numbers nor words.
+        If rows have different lengths, or a column contains neither numbers nor words.
     """
     if is_series(values):
         found = [_series_column(_name(values.name, 0), values)]
@@ -259,17 +259,17 @@ def _array(what: str, values: Any) -> NDArray[Any]:
 # Targets: bits, or the labels of classes.
 
 Targets = tuple[tuple[Any, ...], NDArray[np.float64]]
-"""The classes, none for bits, and ``(rows, outputs)`` float64: 0 or 1, NaN where the target does not matter."""
+"""The classes, empty for bits, and ``(rows, outputs)`` float64: 0 or 1, NaN for don't-cares."""
 
 
 def wanted_targets(y: Any, classes: bool | None) -> Targets:
-    """Return what `y` asks for.
+    """Return the targets in `y`.
 
     Parameters
     ----------
     classes
-        True if `y` holds labels, each class an output of its own; False if it holds bits; None to see: a
-        column of words, or of whole numbers beyond 0 and 1, holds labels, and two classes are one bit.
+        True if `y` contains labels, with one output per class; False if it contains bits. By default a column
+        of words, or of whole numbers other than 0 and 1, contains labels, and two classes are one bit.
 
     Raises
     ------
@@ -309,7 +309,7 @@ def _is_column(y: Any) -> bool:
 
 
 def _labels(y: Any) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
-    """Return the different labels, sorted, and the place of each among them, -1 if there is none."""
+    """Return the different labels, sorted, and the index of each, -1 for a missing one."""
     values = np.asarray(y)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -334,7 +334,7 @@ def _one_hot(places: NDArray[np.intp], count: int) -> NDArray[np.float64]:
 
 
 def number_matrix(what: str, values: Any) -> NDArray[np.float64]:
-    """Return columns of numbers, NaN for what a mask or a frame leaves out; a single column may be flat."""
+    """Return columns of numbers, NaN for masked or missing ones; a single column may be flat."""
     try:
         if np.ma.isMaskedArray(values):
             values = np.ma.filled(values.astype(np.float64), np.nan)

@@ -1,4 +1,4 @@
-"""Patterns with named ports: what a network is trained on and what hardware is checked against.
+"""Patterns with named ports, for training networks and for checking hardware.
 
 Every file numbers the classes that occur in it; `with_classes` brings them into the order of another data set.
 """
@@ -23,7 +23,7 @@ from btfsynth.ports import Port, total_width
 
 
 class InputKind(str, Enum):
-    """What the inputs of a data set are."""
+    """Kinds of inputs of a data set."""
 
     BOOLEAN = "boolean"
     ANALOG = "analog"
@@ -34,7 +34,7 @@ class InputKind(str, Enum):
 
 
 class OutputKind(str, Enum):
-    """What the targets of a data set are."""
+    """Kinds of targets of a data set."""
 
     BOOLEAN = "boolean"
     LABEL = "label"
@@ -42,7 +42,7 @@ class OutputKind(str, Enum):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Input patterns, their targets, and which targets matter.
+    """Input patterns, their targets and their care mask.
 
     The arrays are copied and the copies are read-only.
     """
@@ -116,7 +116,7 @@ class Dataset:
         object.__setattr__(self, "care", care)
 
     def _checked_inputs(self) -> NDArray[Any]:
-        """Copy the inputs, as what their kind says."""
+        """Copy the inputs with the type of their kind."""
         if self.input_kind is InputKind.ANALOG:
             return self._unit_interval(self.inputs)
         if self.input_kind is not InputKind.TABLE:
@@ -143,7 +143,7 @@ class Dataset:
 
     @property
     def care_mask(self) -> NDArray[np.bool_]:
-        """``(patterns, output bits)`` bool, True where the target matters."""
+        """``(patterns, output bits)`` bool, False for don't-cares."""
         assert self.care is not None  # set by __post_init__
         return self.care
 
@@ -164,7 +164,7 @@ class Dataset:
 
     @cached_property
     def lists_all(self) -> bool:
-        """True if every input vector is listed, whether or not its targets matter."""
+        """True if every input vector is listed, even with don't-cares."""
         if self.input_kind is not InputKind.BOOLEAN or not 0 < self.n_inputs <= 24:
             return False
         if self.n_patterns < 1 << self.n_inputs:
@@ -173,12 +173,12 @@ class Dataset:
 
     @cached_property
     def exhaustive(self) -> bool:
-        """True if every input vector is listed and every target of each matters."""
+        """True if every input vector is listed without don't-cares."""
         return bool(self.care_mask.all()) and self.lists_all
 
     @property
     def says_all(self) -> bool:
-        """True if nothing is left to guess: every vector is listed, or the others do not matter."""
+        """True if the data are no sample: every vector is listed, or the others are don't-cares."""
         return self.lists_all or self.unlisted_dont_care
 
     def select(self, rows: NDArray[np.integer[Any]]) -> Dataset:
@@ -222,14 +222,14 @@ class Dataset:
 
 
 def _port_key(port: Port) -> tuple[str, int] | tuple[str, int, int, int]:
-    """Return what the hash takes of a port: its range only where bits do not count up from 0."""
+    """Return the hashed fields of a port, with its range only if bits do not count up from 0."""
     if port.counts_from_zero:
         return port.name, port.width
     return port.name, port.width, port.low, port.step
 
 
 def class_places(dataset: Dataset) -> NDArray[np.intp]:
-    """Return the place of each pattern's class among the classes, -1 where it does not matter."""
+    """Return the index of each pattern's class, -1 for a don't-care."""
     single = dataset.n_outputs == 1
     places = dataset.targets[:, 0] if single else dataset.targets.argmax(axis=1)
     return np.where(dataset.care_mask.all(axis=1), places.astype(np.intp), -1)
@@ -238,7 +238,7 @@ def class_places(dataset: Dataset) -> NDArray[np.intp]:
 def with_classes(
     dataset: Dataset, classes: Sequence[Scalar], output_ports: Sequence[Port], where: str
 ) -> Dataset:
-    """Return patterns with their classes numbered as others are; plain bits stay as they are.
+    """Return patterns with their classes numbered as in another data set; plain bits are unchanged.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Choose the code of a table from training rows: the rules given for all or single columns, else the defaults.
 
-Thresholds lie between values that occur, on the shortest number there. `quantile:K` puts up to K of them where
-as many rows are on either side; `tree:K` where a tree on this column alone would cut: where the targets
-differ most from one interval to the next.
+Thresholds lie between values that occur, at the number with the fewest digits. `quantile:K` chooses up to K of
+them with about as many rows in every interval; `tree:K` chooses those of a tree on this column alone, where the
+targets differ most from one interval to the next.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def fit_code(
     source
         Names the table in messages.
     constant
-        Whether rows that are all the same have a code: one bit of the first column, which tells nothing.
+        Whether constant rows have a code: one bit of the first column, without information.
 
     Returns
     -------
@@ -215,7 +215,7 @@ def _column_code(
 
 
 def _constant_code(column: TableColumn, port: str, values: NDArray[np.float64]) -> ColumnCode:
-    """Return one bit of a column whose known values are all the same, if there are any."""
+    """Return one bit of a constant column, if it has known values."""
     known = values[~np.isnan(values)]
     value = float(known[0]) if known.size else 0.0
     if column.categories:
@@ -314,7 +314,7 @@ def _quantile_thresholds(values: NDArray[np.float64], count: int) -> tuple[float
 def _tree_thresholds(
     values: NDArray[np.float64], targets: NDArray[np.float64], count: int
 ) -> tuple[float, ...]:
-    """Return up to this many thresholds, each where it lowers the impurity of the targets most.
+    """Return up to this many thresholds, each with the largest reduction of the impurity of the targets.
 
     The impurity of an interval is the sum over outputs of ``n p (1 - p)``: Gini's, for classes.
     """
@@ -356,7 +356,7 @@ def _tree_thresholds(
 
 
 def between(low: float, high: float) -> float:
-    """Return the number of the fewest digits in the middle half of an interval; `high` if there is none."""
+    """Return the number with the fewest digits in the middle half of an interval; `high` if there is none."""
     middle, near = low + (high - low) / 2, (high - low) / 4
     for digits in range(1, 17):
         number = float(f"{middle:.{digits}g}")

@@ -139,7 +139,7 @@ def _relation(
 
 
 def _of_ones(name: str, n: int, output: Port, function: Callable[[_Numbers], _Numbers]) -> Dataset:
-    """Tabulate a function of how many of ``n`` bits are 1."""
+    """Tabulate a function of the number of ones among ``n`` bits."""
 
     def outputs(x: _Numbers) -> list[_Numbers]:
         return [function(bits_of(x, n).sum(axis=1, dtype=np.int64))]
@@ -202,7 +202,7 @@ def automaton(arguments: str | None) -> Dataset:
 
 
 SPLIT_DEFAULTS: Mapping[str, str] = {"train": "256", "test": "2048", "seed": "1", "part": "train"}
-"""What a specification means that does not say otherwise."""
+"""Defaults of a specification."""
 _PARTS = ("train", "test")
 _LISTED_BITS = 16
 """Bits up to which all vectors are shuffled; wider ones are drawn until enough are different."""
@@ -213,7 +213,7 @@ _MAX_CELLS = 4096
 
 @dataclass(frozen=True)
 class Split:
-    """How many vectors of a function are for training and for testing, and which part is meant."""
+    """Numbers of training and test vectors of a function, and the selected part."""
 
     train: int
     test: int
@@ -223,7 +223,7 @@ class Split:
     def vectors(self, width: int, source: str) -> NDArray[np.uint8]:
         """Return the ``(vectors, width)`` uint8 0/1 input vectors of the part.
 
-        All vectors of both parts differ. The test vectors do not depend on how many are trained on, and a
+        All vectors of both parts differ. The test vectors do not depend on the size of the training part, and a
         smaller training part is the beginning of a larger one.
         """
         wanted = self.train + self.test
@@ -288,7 +288,7 @@ def advance(cells: NDArray[np.int64], rule: int) -> NDArray[np.int64]:
 
 
 def read_world(arguments: str) -> World:
-    """Read what stands after ``automaton:``."""
+    """Read the arguments of ``automaton:``."""
     rule_text, *parts = (part.strip() for part in arguments.split(","))
     what = f"automaton:{rule_text[:40]}"
     options, changed = read_options(what, parts, {"steps": "1", "cells": "", **SPLIT_DEFAULTS})
@@ -330,7 +330,7 @@ _GATE = "0.5"
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate: true where at least `least` of what it reads is true."""
+    """A gate that is true if at least `least` of its inputs are."""
 
     sources: tuple[int, ...]  # Signals of the layer before it, by position; all different
     inverted: tuple[bool, ...]
@@ -359,7 +359,7 @@ def _evaluate(gate: Gate, signals: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def hidden_circuit(spec: str) -> HiddenCircuit:
     """Return the circuit behind a specification such as ``random_majority:5x32,seed=3``.
 
-    Only its size, its gates and its seed count; how many patterns are taken does not.
+    It depends only on size, gates and seed, not on the number of patterns.
     """
     name, colon, arguments = spec.partition(":")
     if name.strip().lower() not in ("random_and_or", "random_majority") or not colon:
@@ -488,7 +488,7 @@ def digits(arguments: str | None) -> Dataset:
 
 
 def _half_shifted(images: NDArray[np.float32], shift: tuple[int, int]) -> NDArray[np.float32]:
-    """Return ``(images, pixels)`` moved by half a pixel: the mean with what is beside it, halves upwards."""
+    """Return ``(images, pixels)`` shifted by half a pixel: means with the neighbour, halves rounded up."""
     square = images.reshape(-1, _SIDE, _SIDE)
     framed = np.pad(square, ((0, 0), (1, 1), (1, 1)))
     row, column = (1 - each for each in shift)
@@ -552,7 +552,7 @@ def autoencoder(arguments: str | None) -> Dataset:
 
 
 def decoder(arguments: str | None) -> Dataset:
-    """Make vectors without inputs from what stands after ``decoder:``; each finds a code of its own."""
+    """Make vectors without inputs from the arguments of ``decoder:``; training finds a code for each."""
     defaults = {"code": "hypercube", **_CODE_DEFAULTS}
     count, bits, options, source = _read("decoder", arguments, defaults)
     one_hot = _choice(source, options, "code", ("hypercube", "one-hot")) == "one-hot"
@@ -562,10 +562,10 @@ def decoder(arguments: str | None) -> Dataset:
 
 
 def digit_images(arguments: str | None) -> Dataset:
-    """Make all images of one digit without inputs from what stands after ``digit_images:``.
+    """Make all images of one digit without inputs from the arguments of ``digit_images:``.
 
-    They are the 8x8 images of the task ``digits``, a pixel on from half its range; a one-hot code chooses
-    which of its generators makes an image.
+    They are the 8x8 images of the task ``digits``, a pixel being on from half its range; each image gets a
+    one-hot code.
     """
     number = whole_number(f"digit_images:{(arguments or '')[:40]}", arguments or "", 0, 9)
     parts = [digits(f"{_IMAGE_TASK},part={part}") for part in ("train", "test")]

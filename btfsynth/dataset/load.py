@@ -31,10 +31,10 @@ def load(
 ) -> Dataset:
     """Read a data set from a task such as ``multiplier:2`` or from a file.
 
-    A text that begins with the name of a task is a task; write ``./full_adder``, or a `Path`, for a file of
-    that name. `outputs` tells the output columns of a table: how many of the last ones, or their names. The
-    format is recognised by the ending, else by the content. Patterns that contradict each other are settled by
-    `conflicts`; None leaves them, with their `contradiction`, to the caller.
+    A string that begins with the name of a task is a task; write ``./full_adder``, or a `Path`, for a file of
+    that name. `outputs` selects the output columns of a table: the number of last columns, or names. The format
+    is recognised by the ending, else by the content. Contradictory patterns are settled by `conflicts`; with
+    None they are kept, and the caller handles their `contradiction`.
     """
     if isinstance(source, str) and is_task_spec(source):
         if outputs is not None or format is not None:
@@ -55,7 +55,7 @@ def load(
 
 
 def load_rows(source: str) -> Dataset | None:
-    """Read a ``.csv`` file whose columns are all inputs; None if the source is another or says its outputs."""
+    """Read a ``.csv`` file whose columns are all inputs; None for other sources or if outputs are marked."""
     if is_task_spec(source) or not os.path.lexists(source):
         return None
     file = read_source(as_path(source))

@@ -1,4 +1,4 @@
-"""The patterns of a data set: none may contradict another; random parts of them; matched to given columns."""
+"""Operations on patterns: contradictions, random samples, and matching to given columns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from btfsynth.settings.table import Conflicts
 
 _WORD_BYTES = 8
 _FEW_WORDS = 4
-"""Words of a row up to which sorting by all of them is fast."""
+"""Maximum words of a row for sorting by all of them."""
 
 
 def group_rows(rows: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -42,10 +42,10 @@ def group_rows(rows: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _sorted(words: NDArray[np.uint64]) -> NDArray[np.intp]:
-    """Return an order of rows, ``(rows, words)``, that puts equal ones side by side, the first of them first.
+    """Return an order of rows, ``(rows, words)``, in which equal ones are adjacent, in their original order.
 
-    Rows of many words are sorted by sums with odd multipliers; should two different ones have the same sums,
-    by all their words.
+    Rows of many words are sorted by sums with odd multipliers or, if different rows have equal sums, by all
+    words.
     """
     if words.shape[1] <= _FEW_WORDS:
         return np.lexsort(words.T)
@@ -60,7 +60,7 @@ def _sorted(words: NDArray[np.uint64]) -> NDArray[np.intp]:
 
 
 def _words(rows: NDArray[Any]) -> NDArray[np.uint64]:
-    """Pack every row into as few 64-bit words as hold it."""
+    """Pack every row into the minimum number of 64-bit words."""
     if rows.dtype.kind == "f":
         zero = rows.dtype.type(0)  # -0.0 becomes 0.0
         raw = np.ascontiguousarray(rows + zero).view(np.uint8)
@@ -77,9 +77,9 @@ def find_contradiction(
     path: str | Path | None = None,
     line_of: Callable[[int], int] | None = None,
 ) -> DataError | None:
-    """Return the error that names two patterns with the same inputs and different targets, None without.
+    """Return the error for the first two patterns with equal inputs and different targets, None without.
 
-    Targets that do not matter contradict nothing. `line_of` gives the line of a pattern in the file; without
+    Don't-cares do not contradict other targets. `line_of` gives the line of a pattern in the file; without
     it, patterns are counted from 1.
     """
     groups, first = group_rows(dataset.inputs)
@@ -98,7 +98,7 @@ def find_contradiction(
 def with_contradiction(
     dataset: Dataset, path: str | Path | None, line_of: Callable[[int], int] | None = None
 ) -> Dataset:
-    """Return the patterns of a file with the error that their first contradiction makes, if there is one."""
+    """Return the patterns of a file with the error for their first contradiction, if there is one."""
     return replace(dataset, contradiction=find_contradiction(dataset, path, line_of))
 
 
@@ -131,7 +131,7 @@ def contradiction(
 def sample(dataset: Dataset, n: int, seed: int) -> Dataset:
     """Draw patterns without replacement; the same seed gives the same patterns in the same order.
 
-    What was not drawn counts as unknown, not as don't-care.
+    The other vectors are unknown, not don't-cares.
     """
     if not isinstance(n, (int, np.integer)) or not 1 <= n <= dataset.n_patterns:
         raise UsageError(
@@ -202,7 +202,7 @@ def by_name(valid: Dataset, inputs: Sequence[Port], outputs: Sequence[Port], whe
 
 
 def _order(wanted: Sequence[Port], given: Sequence[Port]) -> list[int] | None:
-    """Return the column of every bit that is wanted; None to leave columns where they are."""
+    """Return the column of every required bit; None if the columns keep their order."""
     names, places = bit_names(wanted), bit_names(given)
     if names == places or len(set(names)) < len(names) or set(names) != set(places):
         return None
@@ -216,7 +216,7 @@ _REMEDY = "; `conflicts=majority` takes the more frequent target, drop and keep 
 
 
 class _Votes(NamedTuple):
-    """What the patterns of the same inputs ask for; ``(patterns, outputs)`` bool but for the first."""
+    """Targets of groups of patterns with equal inputs; ``(patterns, outputs)`` bool except the first field."""
 
     clash: NDArray[np.bool_]  # (patterns,) bool: where some other pattern contradicts
     wins: NDArray[np.bool_]  # the target that more of them ask for
@@ -225,15 +225,15 @@ class _Votes(NamedTuple):
 
 
 def settled(dataset: Dataset, rule: Conflicts) -> Dataset:
-    """Return the patterns with their conflicts settled by a rule; a notice counts what was done.
+    """Return the patterns with their conflicts settled by a rule; a notice counts the changes.
 
-    A class counts as one target: the most frequent one wins. What is tied does not matter any more. `KEEP`
-    leaves `contradiction` for the caller to show.
+    A class is one target: the most frequent one wins. Ties become don't-cares. `KEEP` sets `contradiction`,
+    which the caller may show.
 
     Raises
     ------
     DataError
-        If patterns contradict each other and the rule is `ERROR`, or none is left.
+        If patterns contradict each other and the rule is `ERROR`, or no pattern is left.
     """
     error = dataset.contradiction or find_contradiction(dataset)
     if error is None:

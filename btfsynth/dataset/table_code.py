@@ -1,7 +1,8 @@
-"""The code of a table: how every column becomes the bits of a port, for rows that nobody has seen yet.
+"""The code of a table: the conversion of every column to the bits of a port, also for new rows.
 
-A code is chosen from training rows (`fit_code`) and then fixed. It says what each bit of a port means and
-what a missing value counts as: whoever feeds the hardware needs nothing else. It can be written as JSON.
+A code is chosen from training rows (`fit_code`) and then fixed. It defines the meaning of each bit of a port
+and the replacement of missing values, which is all that is needed to feed the hardware. It can be written as
+JSON.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ Scalar = str | int | float | bool
 
 SKIP, STEPS, WORDS, ORDER, LEVELS = "skip", "thresholds", "one-hot", "order", "levels"
 INTERVAL = "interval"
-"""What becomes of a column: nothing; bit ``i`` is ``v >= thresholds[i]``; a bit per category, or one bit for
-the second of two; bit ``i`` says that the category comes after the first ``i + 1``; the bits of a number of
-levels; of how many of the thresholds ``v`` reaches."""
+"""Codes of a column: none; bit ``i`` is ``v >= thresholds[i]``; a bit per category, or one bit for the second
+of two; bit ``i`` is 1 if the category comes after the first ``i + 1``; the bits of a number of levels; the bits
+of the
+number of thresholds that ``v`` reaches."""
 
 IMPUTE, REFUSE = "impute", "error"
-"""What becomes of a missing value: it counts as the value that the code names, or is an error."""
+"""Treatment of a missing value: replaced by the value in the code, or refused."""
 
 _SHOWN = 12
 """Thresholds and categories of a port that a short line lists."""
@@ -37,7 +39,7 @@ _SHOWN = 12
 
 @dataclass(frozen=True)
 class ColumnCode:
-    """How one column becomes the bits of a port.
+    """The code of one column.
 
     Parameters
     ----------
@@ -48,10 +50,10 @@ class ColumnCode:
     categories
         Of `WORDS` and `ORDER`, in the order of the bits.
     low, high, levels
-        Of `LEVELS`: ``round(levels * (v - low) / (high - low))``, cut off at 0 and `levels`, halves upwards.
+        Of `LEVELS`: ``round(levels * (v - low) / (high - low))``, clipped to 0 and `levels`, halves rounded up.
     fill
-        What a missing value counts as: a number, or one of the categories. Any word that is no category
-        counts as missing.
+        Replacement of a missing value: a number, or one of the categories. A word that is not a category counts
+        as missing.
     """
 
     name: str
@@ -79,7 +81,7 @@ class ColumnCode:
 
     @property
     def _is_either(self) -> bool:
-        """Whether one bit tells two categories apart."""
+        """Whether one bit distinguishes two categories."""
         return self.kind == WORDS and len(self.categories) == 2
 
     @property
@@ -87,7 +89,7 @@ class ColumnCode:
         return self.kind in (WORDS, ORDER)
 
     def bits(self, values: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Return ``(rows, width)`` uint8 for numbers, or for places among the categories; none is missing."""
+        """Return ``(rows, width)`` uint8 for numbers, or for indices of categories, without missing values."""
         if self.kind == STEPS:
             above = values[:, None] >= np.array(self.thresholds, dtype=np.float64)
             return np.asarray(above, dtype=np.uint8)
@@ -104,7 +106,7 @@ class ColumnCode:
         return np.zeros((len(values), 0), dtype=np.uint8)
 
     def bit_meanings(self) -> list[str]:
-        """Return what it means that a bit is 1, for every bit from the least significant on."""
+        """Return the condition for a 1 of every bit, from the least significant on."""
         if self.kind == STEPS:
             return [f"{self.name} >= {number_text(each)}" for each in self.thresholds]
         if self.kind == WORDS:
@@ -127,9 +129,9 @@ class ColumnCode:
         return f"round({self.levels} * ({self.name} - {low}) / {span}), within 0 to {self.levels}"
 
     def meaning(self, missing: str, short: bool = False) -> str:
-        """Return one line: what the port is fed with, the least significant bit first.
+        """Return the meaning of the port on one line, the least significant bit first.
 
-        All thresholds and categories are listed, unless the line should be `short`.
+        All thresholds and categories are listed, unless `short` is set.
         """
         listed = _some if short else ", ".join
         if self.kind == STEPS:
@@ -168,7 +170,7 @@ class TableCode:
     Parameters
     ----------
     text
-        The specification that it was chosen by, such as ``quantile:7``.
+        The specification, such as ``quantile:7``.
     missing
         `IMPUTE` or `REFUSE`.
     """
@@ -191,7 +193,7 @@ class TableCode:
         return {each.port: each.meaning(self.missing, short) for each in self.columns if each.width}
 
     def bit_meanings(self) -> dict[str, list[str]]:
-        """Return what each bit means by port."""
+        """Return the meaning of each bit by port."""
         return {each.port: each.bit_meanings() for each in self.columns if each.width}
 
     def places(self, columns: Sequence[TableColumn], source: str) -> list[int]:
@@ -232,12 +234,12 @@ class TableCode:
 
         Returns
         -------
-        ``(rows, width)`` uint8 0/1, and a note for each column with values that count as missing.
+        ``(rows, width)`` uint8 0/1, and a note for each column with missing values.
 
         Raises
         ------
         DataError
-            If a column has words where the code has numbers, or a value is missing that may not be.
+            If a column has words where the code has numbers, or a required value is missing.
         """
         made, notes = [], []
         for each, place in zip(self.columns, self.places(columns, source), strict=True):
@@ -309,7 +311,7 @@ def _looked_up(values: NDArray[np.float64], meaning: NDArray[np.float64]) -> NDA
 
 
 def _numbers_of(words: Sequence[str]) -> NDArray[np.float64]:
-    """Return words as numbers, NaN for what is none."""
+    """Return words as numbers, NaN for other words."""
 
     def number(word: str) -> float:
         try:

@@ -1,10 +1,10 @@
 """The built-in tasks, which make data from a short specification such as ``multiplier:2``.
 
 Most are whole truth tables: all patterns in counting order; the first input column, the least significant bit
-of the first port, changes fastest. ``digits``, the random circuits and what has ``train=`` are samples with a
-part to train on and one to test on.
+of the first port, changes fastest. ``digits``, the random circuits and tasks with ``train=`` are samples with a
+training and a test part.
 
-What makes the data (`generators`) is imported when a task is made: listing the tasks is cheap.
+The generators of the data are imported when a task is made, so that listing the tasks is fast.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Boolean vectors as numbers, as rows of bits and as cubes; the least significant bit comes first.
 
-A cube is a vector with free positions: it stands for all vectors that agree with it elsewhere.
+A cube is a vector with free positions: it represents all vectors that agree with it elsewhere.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FREE = 2
 """The value of a position that may be 0 or 1."""
 
 MAX_EXPANDED = 1 << 20
-"""Largest number of vectors that the cubes of one file may stand for where each is a pattern."""
+"""Maximum number of vectors of the cubes of one file if each is a pattern."""
 
 # Cubes with more free positions than this are painted as slices of the table, one by one; smaller
 # ones are expanded many at a time.
@@ -48,7 +48,7 @@ _MAX_BULK_FREE = 6
 
 
 def expanded_size(cubes: NDArray[np.uint8]) -> int:
-    """Return how many vectors the cubes stand for, duplicates counted; exact at any size."""
+    """Return the number of vectors of the cubes, including duplicates; exact at any size."""
     free, counts = np.unique(np.count_nonzero(cubes == FREE, axis=1), return_counts=True)
     return sum(int(count) << int(bits) for bits, count in zip(free, counts, strict=True))
 

@@ -68,7 +68,8 @@ _AMARANTH_CONSTANTS = ("Const(0, 1)", "Const(1, 1)")
 def emit_amaranth(module: HardwareModule) -> str:
     """Return the netlist as a Python module with one ``wiring.Component``.
 
-    Registers are in the domain ``sync``, whose reset clears them if the design has one and is ignored if not.
+    Registers are in the domain ``sync``; its reset clears them if the design has a reset, otherwise it is
+    ignored.
     """
     netlist, names = module.netlist, module.names
     nets = [f"net[{number}]" for number in range(1, netlist.n_cells + 1)]
@@ -100,7 +101,7 @@ def emit_amaranth(module: HardwareModule) -> str:
 
 
 def renumbered(names: HdlNames) -> tuple[str, ...]:
-    """Return a comment on the ports whose bits Amaranth numbers in another way, if there are any."""
+    """Return a comment on ports whose bits Amaranth numbers differently, if there are any."""
     ports = [port for port in (*names.inputs, *names.outputs) if not port.counts_from_zero]
     if not ports:
         return ()
@@ -117,9 +118,9 @@ def renumbered(names: HdlNames) -> tuple[str, ...]:
 def emit_amaranth_stream(module: HardwareModule) -> str:
     """Return a Python module with a component that puts the pipeline between two streams.
 
-    The pipeline has enable and reset and is imported from the file beside this one. The payloads are
-    structures of the data ports. Whether an item is valid is known from registers alone; the pipeline stands
-    still while an item at its end is not taken.
+    The pipeline has enable and reset and is imported from the file beside this one. The payloads are structures
+    of the data ports. The valid signal depends only on registers; the pipeline stalls while an item at its end
+    is not taken.
     """
     names = module.names
     return render(

@@ -1,4 +1,4 @@
-"""Write a design folder: the hardware, what checks it, and the manifest that says what it is."""
+"""Write a design folder: the hardware, testbenches, and the manifest."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from btfsynth.settings.table import HARDWARE
 
 @dataclass(frozen=True)
 class HardwareOptions(Options, settings=HARDWARE):
-    """How a netlist becomes a design folder.
+    """Options of the hardware of a netlist.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class HardwareOptions(Options, settings=HARDWARE):
     Raises
     ------
     UsageError
-        If a value is outside its range, or an enable or a reset is wanted of a combinational design.
+        If a value is outside its range, or a combinational design has an enable or a reset.
     """
 
     pipeline: int | str = HARDWARE["pipeline"].default
@@ -86,14 +86,14 @@ class Origin:
     provenance: Mapping[str, str] = field(default_factory=dict)
     """More lines for the header comments, after version, source and hash."""
     made_with: Mapping[str, Any] = field(default_factory=dict)
-    """How the netlist was made; plain JSON values."""
+    """Origin of the netlist, as plain JSON values."""
     notices: Sequence[str] = ()  # notices for the manifest, before those on renamed ports
     targets: Mapping[str, Any] = field(default_factory=dict)
     """Accuracy by set of patterns; plain JSON values."""
     code: TableCode | None = None
-    """What made the input bits of the columns of a table."""
+    """The code from the columns of a table to the input bits."""
     classes: tuple[Scalar, ...] = ()
-    """What the outputs stand for."""
+    """The classes of the outputs."""
     files: Callable[[str], Mapping[str, tuple[str, bytes]]] | None = None
     """More files of the folder, by role: takes the name of the module."""
 
@@ -236,7 +236,7 @@ _LABEL_PORT = "class_number"
 
 
 def _meanings(netlist: Netlist, origin: Origin) -> dict[str, str]:
-    """Return what to feed input ports with and what output ports say, by name in the data."""
+    """Return the meanings of input and output ports, by name in the data."""
     said = {} if origin.code is None else origin.code.meanings()
     said = {port.name: said[port.name] for port in netlist.input_ports if port.name in said}
     if not origin.classes:

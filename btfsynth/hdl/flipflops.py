@@ -1,9 +1,9 @@
-"""The flip-flops of a feed-forward pipeline, cut away: what is left is the function, and its latency.
+"""Removal of the flip-flops of a feed-forward pipeline, which leaves its function and its latency.
 
 A module is one of Yosys JSON with gates of one bit. Its flip-flops become buffers if they change at the same
-edge of one clock, none depends on its own value, and there are as many of them on every path. Ports that only
-enable or reset flip-flops are removed with the clock, held where every flip-flop takes over its input. Any
-other synchronous reset is data.
+edge of one clock, none depends on its own value, and every path has the same number of them. Ports that only
+enable or reset flip-flops are removed with the clock, with flip-flops enabled and not reset. Any other
+synchronous reset is data.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Flat:
 
     @cached_property
     def names(self) -> dict[Bit, str]:
-        """The names of nets: of a port before others, none that Yosys made up."""
+        """The names of nets: those of ports first, without names made up by Yosys."""
         found: dict[Bit, str] = {}
         ports = self.module["ports"]
         nets = self.module["netnames"].items()
@@ -122,7 +122,7 @@ class Flat:
                 yield name, port["bits"]
 
     def name(self, bit: Bit) -> str:
-        """Return the name of a net, or of the first named one that it is made of."""
+        """Return the name of a net, or of the first named net in its fan-in."""
         seen: set[Bit] = set()
         while bit not in self.names and bit not in seen and bit in self.drivers:
             seen.add(bit)
@@ -146,7 +146,7 @@ def reads_of(cell: Mapping[str, Any]) -> list[Bit]:
 
 
 def require_gates(flat: Flat, comb: bool) -> None:
-    """Refuse what is neither a gate nor a flip-flop, latches unless all registers become ports, and z."""
+    """Refuse cells other than gates and flip-flops, latches unless registers become ports, and z."""
     for _, cell in flat.gates():
         kind = cell["type"]
         outputs = [*cell["connections"].get("Y", []), *cell["connections"].get("Q", [])]
@@ -221,7 +221,7 @@ class _Controls:
         self.mark(register.pin("D") for register in flat.registers)
 
     def mark(self, bits: Iterable[Bit]) -> None:
-        """Take nets for data, and what they are computed from."""
+        """Mark nets and their fan-in as data."""
         waiting = list(bits)
         while waiting:
             bit = waiting.pop()
@@ -231,7 +231,7 @@ class _Controls:
                 waiting.extend(() if driver is None else reads_of(driver))
 
     def ports(self, root: Bit) -> list[str] | None:
-        """Return the inputs of one bit that a net is computed from; None if anything else, or data, is."""
+        """Return the one-bit inputs in the fan-in of a net; None if it has other sources or data."""
         found: dict[str, None] = {}
         waiting, seen = [root], {root}
         while waiting:
@@ -248,7 +248,7 @@ class _Controls:
         return list(found)
 
     def removed(self) -> dict[str, str]:
-        """Return the ports to remove, and what each is held at; what cannot be removed is an error or data."""
+        """Return the ports to remove and their constant values; others are an error or data."""
         clock = self.clock()
         waiting = True
         while waiting:  # a reset that turns out to be data can be one of others, too
@@ -332,7 +332,7 @@ class _Controls:
         return ports[0]
 
     def is_data(self, reset: Bit) -> bool:
-        """Return whether a synchronous reset is one that the synthesis made of data."""
+        """Return whether a synchronous reset was made from data by the synthesis."""
         ports = self.ports(reset)
         return ports is None or not any(map(_RESET_NAME.search, ports))
 
@@ -358,7 +358,7 @@ class _Controls:
 
 
 class _Latencies:
-    """How many flip-flops there are on the way to each net."""
+    """Number of flip-flops on the paths to each net."""
 
     def __init__(self, flat: Flat, data: Collection[Bit]) -> None:
         self.flat = flat
@@ -401,7 +401,7 @@ class _Latencies:
         return timed[0][1] if timed else None
 
     def visit(self, place: int) -> None:
-        """Note the latency of what a cell drives."""
+        """Record the latency of the outputs of a cell."""
         cell, is_register = self.cells[place], place >= self.first
         first: Bit | None = None
         for bit in self.reads[place]:

@@ -1,13 +1,13 @@
 """Verilog and SystemVerilog of other tools, by way of Yosys.
 
-Yosys elaborates the text, flattens it and leaves gates of one bit, from which the netlist is made; registers of
-a pipeline are cut away (see `btfsynth.hdl.flipflops`). Cells of FPGAs are taken from Yosys' own models of them.
+Yosys elaborates and flattens the text to gates of one bit, from which the netlist is made; registers of a
+pipeline are removed (see `btfsynth.hdl.flipflops`). Cells of FPGAs come from Yosys' models.
 
-Undefined values, those of x and of nets that nothing drives, are free inputs on the way. So no synthesis can
-choose them, and a proof shows that no output depends on one.
+Undefined values (x, and undriven nets) become free inputs, so that synthesis cannot choose them, and a proof
+shows that no output depends on one.
 
-The text is only data: it lies alone in a folder under a fixed name, and what would read other files is refused.
-The package of Yosys sees nothing but this folder.
+The text is treated as data: it is the only file of a folder, under a fixed name, and constructs that read other
+files are refused. The Yosys package sees only this folder.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _BEHAVIOUR = re.compile(
     r"\b(?:always_comb|always_ff|always_latch|logic|function|task|generate|for|typedef|package)\b"
 )
 _CASE = re.compile(r"\bcase[xz]?\b")
-"""What the package's own reader is not made for."""
+"""Constructs that the package's own reader does not support."""
 _SKIPPED = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\\\S+', re.DOTALL)
 """Comments, texts and escaped names."""
 _OTHER_FILES = re.compile(r"`include\b|\$(?:readmem[bh]|fopen|fread|fscanf|fgets)\b")
 _PASTED = re.compile(r"``|`\w+`|\$`|`\w+\([^()\n]*\)[`\w]")
-"""What a macro could spell a forbidden word with."""
+"""Constructs with which a macro could spell a forbidden word."""
 _STANDARDS = ("-sv ", "")
 """A file of Verilog may use words of SystemVerilog as names."""
 MAX_ADDRESS = 16
@@ -61,7 +61,7 @@ _CELLS = {
         r"\b(?:LUT[1-6]|LUT6_2|MUXF[789]|MUXCY|XORCY|CARRY[48]|[IO]BUF|BUFG|INV|FD[RSCP]E?(?:_1)?)\b"
     ),
 }
-"""Yosys' models of the cells of FPGAs, by what tells that a netlist has them; the first that fits is taken."""
+"""Yosys' models of FPGA cells, by a pattern of their names; the first that fits is used."""
 
 _GATES = (
     "hierarchy -check",
@@ -95,7 +95,7 @@ _UNDEFINED = "undefined values"
 
 
 def read_any_verilog(file: SourceFile, comb: bool) -> Design:
-    """Read a file by the package's own reader, and through Yosys what this does not know."""
+    """Read a file by the package's own reader or, if it has other constructs, through Yosys."""
     text = "\n".join(file.lines)
     behaviour = _BEHAVIOUR.search(text) or (_CASE.search(text) and not comb)
     if behaviour and has_yosys():
@@ -147,7 +147,7 @@ def read_foreign_verilog(file: SourceFile, comb: bool) -> Design:
 
 
 def _other_tops(plain: str, top: str) -> list[str]:
-    """Return a note if there are other modules that none uses."""
+    """Return a note if there are other unused modules."""
     words = Counter(re.findall(r"[\w$]+", plain))
     modules = re.findall(r"\bmodule\s+(\w+)", plain)
     others = [name for name in modules if words[name] == 1 and name != top]
@@ -156,7 +156,7 @@ def _other_tops(plain: str, top: str) -> list[str]:
 
 
 def _require_alone(file: SourceFile, plain: str) -> None:
-    """Refuse what reads other files."""
+    """Refuse constructs that read other files."""
     for pattern, why in (
         (_OTHER_FILES, "includes another file, but only one is read; insert its content here"),
         (_PASTED, "joins words by macros; run a preprocessor first, such as 'iverilog -E'"),
@@ -235,7 +235,7 @@ def _netlist(file: SourceFile, name: str, module: dict[str, Any], comb: bool) ->
 
 
 def _reason(error: DataError) -> str:
-    """Return what an error says, without the place."""
+    """Return the text of an error without its place."""
     return re.sub(rf"^{re.escape(str(error.path))}(?::[0-9]+)?: ", "", str(error))
 
 
@@ -278,7 +278,7 @@ def _copy(builder: NetlistBuilder, netlist: Netlist, inputs: Sequence[int]) -> l
 
 
 def _undefined(file: SourceFile, output: str, names: Sequence[str | None]) -> DataError:
-    """Say that an output is undefined for some inputs, and why."""
+    """Raise the error for an output that is undefined for some inputs."""
     found = [name for name in names if name]
     why = f"{found[0]}, which nothing drives" if found else "an x"
     return file.error(

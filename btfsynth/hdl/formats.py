@@ -1,6 +1,6 @@
 """The tables of readers and writers: hardware languages, and netlist files by the ending of their name.
 
-They are registries, and what they list is imported when it is used.
+Their entries are imported when they are used.
 """
 
 from __future__ import annotations
@@ -303,7 +303,7 @@ SOFTWARE: Mapping[str, Writer] = {
         ("pla", "espresso's PLA", ".pla", "table"),
     )
 }
-"""What a netlist computes, as a program or a table; read back, if at all, it is another netlist."""
+"""A netlist as a program or a table, which cannot be read back as the same netlist."""
 
 BACKENDS: Registry[Backend] = Registry(
     "backends", Backend, {each.name: each for each in _LANGUAGES}
@@ -315,7 +315,7 @@ WRITERS: Registry[Writer] = Registry("writers", Writer, {each.name: each for eac
 
 
 def folder_formats() -> tuple[str, ...]:
-    """Return the names of the netlist files that a design folder may hold besides its hardware."""
+    """Return the netlist formats that a design folder may contain."""
     return tuple(name for name in WRITERS if name != "verilog")
 
 

@@ -1,4 +1,4 @@
-"""The manifest of a design folder: what it holds and where that came from."""
+"""The manifest of a design folder: its content and origin."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CELL_LIBRARY = "verilog_cells"
 CODE_ROLE = "code"
 """Role of the file with the code of the inputs (see `btfsynth.dataset.code`); only of coded tables."""
 ROLES = ("amaranth", "testbench", "vectors", "verilog")
-"""Files every design has; ``vhdl`` and ``vhdl_testbench`` came later than the format and may be missing."""
+"""Required files; ``vhdl`` and ``vhdl_testbench`` are newer than the format and may be missing."""
 
 CONTROL_NAMES = frozenset({"clk", "rst", "en"})
 """Names that no data port of a clocked design has."""
@@ -42,9 +42,9 @@ class Timing:
     """The clock of a design and its control ports.
 
     Every path from an input to an output goes through the same number of registers, so that a new input can
-    come every clock. `latency` counts the rising edges from an input to its output, at least 1; registers keep
-    their values while the port ``en`` is 0; registers and outputs become 0 on the rising edge where ``rst`` is
-    1, whatever the enable is.
+    be accepted every clock. `latency` is the number of rising edges from an input to its output, at least 1.
+    Registers keep their values while the port ``en`` is 0; registers and outputs become 0 at a rising edge with
+    ``rst`` 1, whatever the enable is.
     """
 
     latency: int
@@ -96,7 +96,7 @@ class Manifest:
     version: str  # version of this package that wrote it
     source: str
     data_hash: str
-    """Where the data came from and their hash."""
+    """Source and hash of the data."""
     inputs: tuple[DesignPort, ...]
     outputs: tuple[DesignPort, ...]
     vector_count: int
@@ -105,7 +105,7 @@ class Manifest:
     files: Mapping[str, str]  # file name by role (see `ROLES`)
     netlist: Mapping[str, int] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Statistics of the netlist, and how it was made, as the caller gave it."""
+    """Statistics of the netlist, and its origin as given by the caller."""
     notices: tuple[str, ...] = ()  # what the user should know, one line each
     hashes: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 by role in hexadecimal; empty for a design made before they were kept."""
@@ -129,7 +129,7 @@ class Manifest:
         return bool(kept == "care")
 
     def verilog_files(self, directory: Path) -> tuple[Path, ...]:
-        """Return the paths of what the Verilog module is made of: its own first, then its cells if any."""
+        """Return the paths of the Verilog files: the module first, then its cells if any."""
         roles = ("verilog", CELL_LIBRARY)
         return tuple(directory / self.files[role] for role in roles if role in self.files)
 
@@ -185,7 +185,7 @@ def load_manifest(directory: StrPath) -> Manifest:
 
 
 class _InvalidError(Exception):
-    """What is wrong with a manifest, before its path is known."""
+    """An error in a manifest, before its path is known."""
 
 
 def _manifest(record: dict[str, Any]) -> Manifest:
@@ -240,7 +240,7 @@ def _classes(record: dict[str, Any]) -> tuple[Scalar, ...]:
 
 
 def _timing(record: dict[str, Any]) -> Timing | None:
-    """Return the timing; it is optional, as it is younger than the format."""
+    """Return the timing, which is optional because it is newer than the format."""
     if record.get("timing") is None:
         return None
     timing = _get(record, "timing", dict)

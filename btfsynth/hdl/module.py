@@ -1,10 +1,9 @@
-"""What a hardware backend is given: a netlist under legal names, its registers, and cells as text.
+"""The input of a hardware backend: a netlist with legal names, its registers, and cells as text.
 
-A pipeline cuts a netlist into register stages, even in depth, with few registers. A cell is given a time, the
-number of registers between any input and it. Cells of one time form a stage of limited depth; the value of a
-node that is read later is kept in a chain of registers. Single cells are moved to other times that their
-place allows, as long as that saves registers (retiming as in Leiserson & Saxe 1991, by descent instead of by
-a flow).
+A pipeline cuts a netlist into register stages of nearly equal depth, with few registers. The time of a cell is
+the number of registers between any input and it. Cells of equal time form a stage of limited depth; the value
+of a node that is read later is kept in a chain of registers. Single cells are moved to other possible times
+while that saves registers (retiming as in Leiserson & Saxe 1991, by descent instead of by a flow).
 """
 
 from __future__ import annotations
@@ -59,9 +58,9 @@ def stages_for_depth(netlist: Netlist, depth: int) -> int:
 
 
 def make_pipeline(netlist: Netlist, stages: int) -> Pipeline:
-    """Cut a netlist into at least one stage, as even in depth as its own depth allows.
+    """Cut a netlist into at least one stage, with depths as equal as possible.
 
-    More stages than the netlist is deep give stages without cells, which shift.
+    If there are more stages than levels, some stages have no cells.
     """
     early = levels(netlist)
     # A cell that drives no output has its place too, after those it reads.
@@ -163,10 +162,10 @@ _MOST_PARTS = 300
 
 @dataclass(frozen=True, eq=False)
 class HardwareModule:
-    """A netlist as hardware, before it is text in any language.
+    """A netlist as hardware, independent of the language.
 
-    `provenance` are the lines of the header comment, in order, before those of `meanings`: what ports are fed
-    with or say. Timing and pipeline are None for a combinational module, and there are both for a clocked one.
+    `provenance` are the first lines of the header comment, followed by those of `meanings`, the meanings of
+    ports. Timing and pipeline are None for a combinational module; a clocked one has both.
     """
 
     netlist: Netlist
@@ -178,7 +177,7 @@ class HardwareModule:
 
     @property
     def header(self) -> list[tuple[str, str]]:
-        """What the header comment says, name and value: provenance, then what ports are."""
+        """The lines of the header comment, name and value: provenance, then meanings of ports."""
         said = {**self.provenance, **self.meanings}
         return [(printable(key), printable(value)) for key, value in said.items()]
 
@@ -208,7 +207,7 @@ class HardwareModule:
 
 
 def _wrapped(text: str) -> list[str]:
-    """Break a list after its commas; what is too long for a comment is in the manifest."""
+    """Break a list after its commas; the manifest has lists that are too long for a comment."""
     parts = text.split(", ")
     if len(parts) > _MOST_PARTS:
         more = len(parts) - _MOST_PARTS
@@ -260,10 +259,10 @@ def listed(names: Sequence[str]) -> list[str]:
 class RegisterNames:
     """The text of every literal that a module reads, pipelined or not.
 
-    A register is named after its net and its place in the chain: ``d2_n5`` holds the value of ``n5`` two
-    clocks ago, ``d1_a_0`` that of bit 0 of the port ``a`` one clock ago. If a port begins like that, the
-    registers begin with ``dd``. `nodes` is the text of every node at its own time, `constants` that of false
-    and true; `write` turns the name of a register into its text, and `inverter` prefixes a complement.
+    A register is named after its net and its index in the chain: ``d2_n5`` contains the value of ``n5`` two
+    clocks ago, ``d1_a_0`` that of bit 0 of the port ``a`` one clock ago. If the name of a port begins like
+    that, the registers begin with ``dd``. `nodes` is the text of every node at its own time, `constants` that
+    of false and true; `write` turns the name of a register into its text, and `inverter` prefixes a complement.
     """
 
     def __init__(

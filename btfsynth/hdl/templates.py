@@ -1,4 +1,4 @@
-"""Templates of all backends, and how names are written in them.
+"""Templates of all backends, and the spelling of names in them.
 
 This module and what it imports load no numeric kernels: processes that only simulate use it.
 """
@@ -55,7 +55,7 @@ def environment(folder: Path, escape: bool = False) -> Environment:
 
 
 def vhdl_name(name: str) -> str:
-    r"""Return how a legal name is written in VHDL: as it is, or as an extended identifier.
+    r"""Return a legal name in VHDL: unchanged, or as an extended identifier.
 
     VHDL has no basic identifiers with two underscores in a row or one at the end; names of the packages in use
     become extended identifiers too.

@@ -1,4 +1,4 @@
-"""The vectors hardware is checked against, the file a testbench reads them from, and the testbenches.
+"""The test vectors of hardware, their file, and the testbenches.
 
 A line of the file is a 1 followed by the care bits, the expected bits and the input bits, each
 most significant bit first, as ``$readmemb`` takes them. The leading 1 lets a testbench tell a
@@ -31,14 +31,14 @@ class VectorTable:
     expected: NDArray[np.uint8]  # ``(vectors, output bits)`` uint8 0/1; 0 where there is no care
     care: NDArray[np.bool_]  # ``(vectors, output bits)`` bool
     exhaustive: bool
-    """True if every input vector there can be is listed and every output bit of each matters."""
+    """True if every possible input vector is listed without don't-cares."""
 
     @property
     def count(self) -> int:
         return len(self.inputs)
 
     def wrong(self, outputs: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Return for which vectors an output bit that matters is not as expected, ``(vectors,)``."""
+        """Return the vectors with a wrong output bit, don't-cares excluded, ``(vectors,)``."""
         wrong: NDArray[np.bool_] = ((outputs != self.expected) & self.care).any(axis=1)
         return wrong
 
@@ -96,7 +96,7 @@ class VectorTable:
     def read(
         cls, path: Path, n_inputs: int, n_outputs: int, exhaustive: bool = False
     ) -> VectorTable:
-        """Read such a file; it does not say itself whether it is exhaustive."""
+        """Read a file of vectors; it does not record whether it is exhaustive."""
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -153,7 +153,7 @@ def connections(ports: Sequence[Port], bus: str) -> list[tuple[str, str]]:
 
 
 REPORTED = 10
-"""Mismatches of which a testbench prints a line each."""
+"""Maximum mismatches that a testbench prints."""
 
 
 def bench_context(module: HardwareModule, vector_count: int, vector_file: str) -> dict[str, Any]:

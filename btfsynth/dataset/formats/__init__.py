@@ -1,4 +1,4 @@
-"""The file formats of data and the table that names them; what reads and writes is imported when it is used."""
+"""The table of data file formats; readers and writers are imported when they are used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from btfsynth.dataset.formats.base import SourceFile
 
 OutputColumns = int | Sequence[str]
-"""Which columns are outputs: how many of the last ones, or their names."""
+"""Output columns: the number of last columns, or names."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Format:
         return dataset
 
     def write(self, dataset: Dataset) -> bytes:
-        """Return the content of the file; raise a `UsageError` if the format cannot hold the data."""
+        """Return the content of the file; raise a `UsageError` if the format cannot represent the data."""
         return bytes(self._call("write", dataset))
 
 

@@ -1,8 +1,8 @@
 """ARFF, Weka's format, and KEEL's dialect of it: declared attributes, then rows of values.
 
 ``@attribute NAME TYPE`` declares a column: ``numeric``, ``real``, ``integer`` (KEEL adds a range), ``string``,
-or its categories in braces. KEEL names the outputs after ``@outputs``; otherwise the caller does, or the
-attribute called ``class`` is the output, or the last one. ``?`` is missing. Sparse rows are read too.
+or its categories in braces. KEEL lists the outputs after ``@outputs``; otherwise the caller names them, or the
+output is the attribute ``class``, or else the last one. ``?`` is a missing value. Rows may be sparse.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CLASS = "class"
 
 @dataclass
 class _Header:
-    """What stands above the rows."""
+    """The header above the rows."""
 
     names: list[str] = field(default_factory=list)
     # Categories of each attribute; None for numbers, empty for text

@@ -1,8 +1,8 @@
-"""What all formats share: a file's content, the guards of reading, and what the values of a table mean.
+"""Shared parts of all formats: content of a file, checks when reading, and meaning of the values of a table.
 
-Inputs of 0 and 1 are bits, of -1 and 1 too, other numbers from 0 to 1 are analog. Outputs are bits in the
-same way; a single output of other whole numbers or of words holds classes. Whether a number is written 1, 1.0
-or 1e0 makes no difference.
+Inputs of 0 and 1, or of -1 and 1, are bits; other numbers from 0 to 1 are analog. Outputs are bits in the same
+way; a single output of other whole numbers or of words contains classes. A number may be written as 1, 1.0 or
+1e0.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _split_lines(text: str) -> list[str]:
 
 
 def read_source(path: StrPath) -> SourceFile:
-    """Read a file after looking at what it is."""
+    """Read a file after checking its type and size."""
     path = as_path(path)
     try:
         status = path.stat()
@@ -129,7 +129,7 @@ class NumberFile:
         return [token for line in self.file.lines for token in line.split()]
 
     def line_of(self, index: int) -> int:
-        """Return the line of a token; the last line with one if there are not that many."""
+        """Return the line of a token, or the last line with a token."""
         last = 1
         for number, line in enumerate(self.file.lines, start=1):
             count = len(line.split())
@@ -186,7 +186,7 @@ def is_count(token: str) -> bool:
 
 
 def check_names(file: SourceFile, names: Sequence[str], what: str, line: int) -> None:
-    """Raise a `DataError` if a name is empty or comes twice; `what` is ``input`` or ``output``."""
+    """Raise a `DataError` if a name is empty or repeated; `what` is ``input`` or ``output``."""
     seen: set[str] = set()
     for name in names:
         if not name:
@@ -232,7 +232,7 @@ class BadValue(Exception):  # noqa: N818 - the caller makes an error of it that 
 
 
 class Outputs(NamedTuple):
-    """Targets, where they matter, and what they are."""
+    """Targets, their care mask, and their kind."""
 
     targets: NDArray[np.uint8]  # (rows, bits) 0/1, a one-hot row for each label
     care: NDArray[np.bool_]
@@ -249,7 +249,7 @@ def is_signed(numbers: NDArray[Any]) -> bool:
 def read_inputs(
     numbers: NDArray[np.float64],
 ) -> tuple[NDArray[np.uint8] | NDArray[np.float32], InputKind, tuple[str, ...]]:
-    """Return inputs, ``(rows, columns)`` float64, as what they are, their kind, and notes."""
+    """Return inputs, ``(rows, columns)`` float64, with the type of their kind, the kind, and notes."""
     if ((numbers == 0) | (numbers == 1)).all():
         return numbers.astype(np.uint8), InputKind.BOOLEAN, ()
     if is_signed(numbers):
@@ -268,7 +268,7 @@ def analog_inputs(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def read_outputs(numbers: NDArray[np.float64], name: str) -> Outputs:
-    """Return what columns of numbers mean as outputs; NaN is a don't-care."""
+    """Return columns of numbers as targets; NaN is a don't-care."""
     care = ~np.isnan(numbers)
     bad = care & (numbers != 0) & (numbers != 1)
     if not bad.any():
@@ -293,7 +293,7 @@ def read_outputs(numbers: NDArray[np.float64], name: str) -> Outputs:
 def classes_of(
     labels: Sequence[Any], name: str, shown: Callable[[Any], str] = str
 ) -> Outputs | None:
-    """Return what labels of one type stand for, None is a don't-care; no result unless 2 to 1000 differ.
+    """Return labels of one type as classes, None being a don't-care; no result unless there are 2 to 1000.
 
     Classes are numbered in the order of their labels: numbers by value, words by their characters.
     """

@@ -1,11 +1,11 @@
 """Comma-, semicolon- or tab-separated tables, with or without a header.
 
-Values are ``0``, ``1``, ``true`` or ``false``, in any spelling of the number. ``-``, ``x``,
-``?``, nothing or a mark of what is missing (``NA``) is a don't-care as an output; ``-`` or ``x`` as an
-input stands for both values. A column named ``name[msb:lsb]`` holds unsigned numbers: decimal, ``0x`` and
-``0b`` ones, or binary ones if all have a digit a bit. Other inputs from 0 to 1 are analog. Lines
-that begin with ``#`` are skipped. `csv_layout` reads the cells and tells which columns are inputs. If a model
-knows the columns, they are found by their names (`read_known`), and targets may be missing.
+Values are ``0``, ``1``, ``true`` or ``false``, in any spelling of the number. As an output, ``-``, ``x``,
+``?``, an empty cell or a mark of a missing value (``NA``) is a don't-care; as an input, ``-`` or ``x`` means
+both values. A column named ``name[msb:lsb]`` contains unsigned numbers: decimal, ``0x``, ``0b``, or binary if
+all have one digit per bit. Other inputs from 0 to 1 are analog. Lines that begin with ``#`` are skipped.
+`csv_layout` reads the cells and determines which columns are inputs. If a model knows the columns, they are
+found by name (`read_known`), and targets may be missing.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ _BITS = {"0": 0, "1": 1, **WORDS}
 _INPUT_BITS = {**_BITS, "-": FREE, "x": FREE}
 _YES = {"no": "0", "yes": "1"}
 _MISSING = ("na", "n/a", "#n/a", "<na>")
-"""What R, spreadsheets and pandas write where a value is missing."""
+"""Marks of missing values of R, spreadsheets and pandas."""
 _OUTPUT_BITS = {**_BITS, **dict.fromkeys(("-", "x", "?", "", *_MISSING), FREE)}
 
 
 NO_CLASS = frozenset({"-", "?", "", *_MISSING})
-"""What stands for no class; x may be the name of one."""
+"""Marks of a missing class; x may be the name of a class."""
 _OPEN_NUMBERS = frozenset(cell for cell, code in _OUTPUT_BITS.items() if code == FREE)
 
 
@@ -122,9 +122,9 @@ def _separator(header: Sequence[str] | None, body: Table) -> tuple[int | None, l
 
 
 def _binary_as_decimal(table: Table, columns: Sequence[Column]) -> Table:
-    """Return a table with numbers of a binary digit a bit, such as ``0110`` of ``d[3:0]``, made decimal.
+    """Return a table with numbers of one binary digit per bit, such as ``0110`` of ``d[3:0]``, made decimal.
 
-    As decimal numbers of two digits and more they would be too large, or have a 0 in front.
+    As decimal numbers of several digits they would be too large or have a leading 0.
     """
     rows, notes = table.rows, []
     for column in columns:
@@ -156,12 +156,12 @@ def _lists_all(body: Table, columns: Sequence[Column]) -> bool:
 
 
 def dataset_of(body: Table, roles: Roles) -> Dataset:
-    """Return the patterns of a table; inputs that are neither bits nor from 0 to 1 make it one of any values.
+    """Return the patterns of a table, uncoded if inputs are neither bits nor from 0 to 1.
 
     Raises
     ------
     DataError
-        If a cell is none that its column may have.
+        If a cell is invalid in its column.
     """
     try:
         return _patterns(_yes_as_one(body, roles.inputs), roles)
@@ -194,7 +194,7 @@ class NotBits(Exception):  # noqa: N818 - of cells that may be something else
 
 
 def _any_values(body: Table, roles: Roles, reason: DataError) -> Dataset:
-    """Return the table as it is, its inputs numbers of any size and words."""
+    """Return the uncoded table, with inputs of numbers and words."""
     if any(column.is_number or column.analog for column in roles.inputs):
         raise reason
     input_ports, order = group_ports(declared_ports(roles.inputs))
@@ -227,7 +227,7 @@ def _any_values(body: Table, roles: Roles, reason: DataError) -> Dataset:
 
 
 def _with_roles(body: Table, roles: Roles, outputs: Outputs, **given: Any) -> Dataset:
-    """Return the data set of a table, with the notes on what was guessed and what contradicts itself.
+    """Return the data set of a table, with notes on guesses and contradictions.
 
     Parameters
     ----------
@@ -294,7 +294,7 @@ def _patterns(body: Table, roles: Roles) -> Dataset:
 
 
 def _targets(body: Table, columns: Sequence[Column]) -> tuple[Outputs, tuple[Port, ...]]:
-    """Return what the outputs are, and their ports."""
+    """Return the targets and their ports."""
     outputs, ports = _known_targets(body, columns)
     notes = list(outputs.notes)
     for cell in sorted({row[column.index] for row in body.rows for column in columns}):
@@ -332,9 +332,9 @@ def _known_targets(body: Table, columns: Sequence[Column]) -> tuple[Outputs, tup
 def _numbers(
     body: Table, columns: Sequence[Column], open_cells: bool = False
 ) -> NDArray[np.float64] | None:
-    """Return columns of numbers, ``(rows, columns)``; None if a cell is none or a column has several bits.
+    """Return columns of numbers, ``(rows, columns)``; None if a cell is not one or a column has several bits.
 
-    Where cells may be open, those that say that an output does not matter are NaN.
+    If don't-cares are allowed, they are NaN.
     """
     if any(column.is_number for column in columns):
         return None
@@ -470,7 +470,7 @@ _LISTED = 6
 
 @dataclass(frozen=True)
 class KnownColumns:
-    """The columns that a model reads, and those that say what is right."""
+    """The input columns of a model, and its target columns."""
 
     inputs: frozenset[str]  # names of columns or of their bits, all of which have to be there
     unused: frozenset[str]  # names of columns that it was not given the values of
@@ -480,7 +480,7 @@ class KnownColumns:
 
 
 def read_known(file: SourceFile, known: KnownColumns) -> Dataset | None:
-    """Read a table by the columns that a model knows; None if roles are marked or a column is not there."""
+    """Read a table by the columns of a model; None if roles are marked or a column is missing."""
     table, columns, separator = described(file, one=True)
     if separator is not None or any(column.role for column in columns):
         return None
@@ -506,7 +506,7 @@ def read_known(file: SourceFile, known: KnownColumns) -> Dataset | None:
 
 
 def read_rows(file: SourceFile) -> Dataset | None:
-    """Read a table whose columns are all inputs; None if marks, a separator or a name say which are outputs."""
+    """Read a table whose columns are all inputs; None if marks, a separator or a name select outputs."""
     table, columns, separator = described(file, one=True)
     if separator is not None or any(column.role for column in columns):
         return None
@@ -536,7 +536,7 @@ def _targets_of(table: Table, rest: Sequence[Column], known: KnownColumns) -> li
 
 
 def _places(table: Table, column: Column, classes: Sequence[Scalar]) -> list[int | None]:
-    """Return the place of each cell among the classes, -1 for one that says nothing, None for a strange one."""
+    """Return the index of the class of each cell, -1 for an empty one, None for an unknown one."""
     places: dict[Any, int] = {}
     for place, each in enumerate(classes):
         places[str(each)] = place
@@ -555,7 +555,7 @@ def _places(table: Table, column: Column, classes: Sequence[Scalar]) -> list[int
 def _with_targets(
     table: Table, inputs: Sequence[Column], targets: Sequence[Column], known: KnownColumns
 ) -> Dataset:
-    """Return the patterns; classes are a column of bits each, and what is not known does not matter."""
+    """Return the patterns; each class is a column of bits, and unknown classes are don't-cares."""
     if targets and not known.classes:
         return dataset_of(table, Roles(tuple(inputs), tuple(targets), None))
     if known.classes:

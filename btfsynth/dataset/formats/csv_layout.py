@@ -1,12 +1,12 @@
 """The cells of a table and the roles of its columns.
 
-Delimiter, header and margins are read as spreadsheets and libraries write them. The first of these that
-applies decides which columns are inputs and which are outputs:
+Delimiter, header and margins are read as written by spreadsheets and libraries. The first rule that applies
+decides which columns are inputs and which are outputs:
 
-1. the caller names the output columns, or says how many of the last ones they are;
+1. the caller names the output columns, or gives the number of last columns;
 2. the header marks them ``in:NAME`` (or ``analog:NAME``) and ``out:NAME``; unmarked ones take the role
    not marked;
-3. an empty column, or one named or filled with ``->`` or ``|``, stands between them;
+3. an empty column, or one named or filled with ``->`` or ``|``, separates them;
 4. the last columns, and no others, are named y, z, q, out, output, target, class or label, with or without
    a number (``y``, ``out_2``, ``y[3]``);
 5. the rows are exactly all vectors of the first columns;
@@ -28,7 +28,7 @@ from btfsynth.errors import DataError, UsageError, plural
 from btfsynth.ports import Port, group_ports
 
 SEPARATORS = ("", "->", "|")
-"""What a column between inputs and outputs holds."""
+"""Content of a column between inputs and outputs."""
 
 MAX_COLUMN_BITS = 62
 """Widest column of numbers."""
@@ -118,7 +118,7 @@ def decide_roles(
     chosen: OutputColumns | None,
     lists_all: Callable[[Sequence[Column]], bool],
 ) -> Roles:
-    """Decide which columns are inputs; `lists_all` tells whether the rows are all vectors of some columns."""
+    """Decide which columns are inputs; `lists_all` returns whether the rows are all vectors of some columns."""
     if chosen is not None:
         return _split(columns, _chosen_outputs(file, columns, header_line, chosen), None)
     if any(column.role for column in columns):
@@ -138,7 +138,7 @@ def decide_roles(
 
 
 def is_output_name(name: str) -> bool:
-    """Return True if a column of this name is an output where nothing else tells."""
+    """Return True if a column of this name is an output by default."""
     return _OUTPUT_NAME.fullmatch(name) is not None
 
 
@@ -380,7 +380,7 @@ def _with_point(cell: str) -> str:
 
 
 def _is_header(row: Sequence[str]) -> bool:
-    """Return True if some cell is a name and none is a value (x may be either)."""
+    """Return True if some cell is a name and no cell is a value (x may be either)."""
     cells = [cell for cell in row if cell not in SEPARATORS]
     if any(NUMBER.fullmatch(cell) or cell.lower() in WORDS for cell in cells):
         return False
@@ -388,7 +388,7 @@ def _is_header(row: Sequence[str]) -> bool:
 
 
 def _repeats(rows: Sequence[Sequence[str]]) -> bool:
-    """Return True if the first row holds words that its columns of words have again: values, no names."""
+    """Return True if the words of the first row occur again in their columns, as values do."""
     again = 0
     for place, cell in enumerate(rows[0]):
         below = {row[place] for row in rows[1:]}

@@ -1,4 +1,4 @@
-"""The ``.dat`` format: counts and types first, then numbers in free layout.
+"""The ``.dat`` format: counts and types first, then numbers separated by white space.
 
 The first number is the number of patterns. Then come type and count of the inputs, and type and
 count of the outputs; then, for each pattern, its inputs and its outputs.

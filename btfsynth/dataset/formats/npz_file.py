@@ -131,7 +131,7 @@ _Inputs = tuple[NDArray[np.uint8] | NDArray[np.float32], InputKind, tuple[str, .
 
 
 def _inputs(file: SourceFile, arrays: dict[str, NDArray[Any]], given: NDArray[Any]) -> _Inputs:
-    """Return the inputs as what the archive says they are, else as what their values are."""
+    """Return the inputs with the kind given in the archive, else by their values."""
     try:
         if "input_kind" not in arrays:
             return read_inputs(given.astype(np.float64))
@@ -147,7 +147,7 @@ def _inputs(file: SourceFile, arrays: dict[str, NDArray[Any]], given: NDArray[An
 def _inputs_or_table(
     file: SourceFile, arrays: dict[str, NDArray[Any]], given: NDArray[Any]
 ) -> tuple[NDArray[Any], InputKind, tuple[str, ...], dict[str, Any]]:
-    """Return inputs, their kind and notes; if they are of any other values, what describes a table too."""
+    """Return inputs, their kind and notes; for other values, also the description of a table."""
     try:
         if given.dtype.kind in "US":
             raise file.error(
@@ -201,7 +201,7 @@ def _check_bits(file: SourceFile, array: NDArray[Any], name: str) -> None:
 
 
 def _classes(file: SourceFile, arrays: dict[str, NDArray[Any]], width: int) -> tuple[Scalar, ...]:
-    """Return the names of the classes that the archive lists, none if it lists none."""
+    """Return the names of the classes in the archive, empty if there are none."""
     if "classes" not in arrays:
         return ()
     listed = arrays["classes"]

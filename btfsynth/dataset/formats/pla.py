@@ -1,7 +1,7 @@
 """Espresso's PLA format (R. Rudell's espresso, page espresso(5) of its manual).
 
-An input is ``0``, ``1`` or ``-`` (or ``2``) for both. What an output says depends on the type,
-which is fd unless the file states another one:
+An input is ``0``, ``1`` or ``-`` (or ``2``) for both. The meaning of an output depends on the type,
+which is fd unless the file has another one:
 
 ====  ==================================================================================
 f     ``1`` is on; everything else is off
@@ -12,9 +12,8 @@ r     ``0`` is off; everything else is on
 dr    ``0`` is off, ``-`` is don't-care; everything else is on
 ====  ==================================================================================
 
-``4``, ``2`` and ``3`` are other ways to write ``1``, ``-`` and ``0``; ``~`` says nothing. Where on and
-don't-care overlap, it does not matter; where off and don't-care overlap, off wins; where on and off
-overlap, the file contradicts itself. A row may continue on the next line, as espresso takes characters.
+``4``, ``2`` and ``3`` mean ``1``, ``-`` and ``0``; ``~`` has no meaning. Don't-care overrides on, off overrides
+don't-care, and an overlap of on and off is a contradiction. A row may continue on the next line.
 
 Types f, fd, r and dr give the whole table in counting order; types fr and fdr give the input vectors for
 which at least one output is specified, in the order of the file, or in counting order where rows overlap so
@@ -52,7 +51,7 @@ from btfsynth.errors import DataError, UsageError, plural
 from btfsynth.ports import Port, bit_names, group_columns
 
 OFF, ON, DONT_CARE, SILENT = 0, 1, 2, 3
-"""What an output of a row says."""
+"""Meanings of an output of a row."""
 
 MAX_WIDTH = 1_000_000
 """Largest number of inputs or of outputs."""
@@ -61,7 +60,7 @@ _TYPES = ("f", "fd", "fr", "fdr", "r", "dr")
 _INPUT_NAMES = (".ilb", ".lb")
 _OUTPUT_NAMES = (".ob", ".olb")
 _IGNORED = (".model", ".name", ".title", ".pair")
-"""What says nothing about the function: espresso pairs inputs only while it minimises."""
+"""Keywords without meaning for the function: espresso pairs inputs only while minimising."""
 
 _REFUSED = {
     ".kiss": "describes a state machine",
@@ -113,7 +112,7 @@ class _Parser:
     rows: list[bytes] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     part: str = ""
-    """What a row that continues on the next line has so far."""
+    """The first part of a row that continues on the next line."""
     part_line: int = 0
     wrapped: int = 0
     naming: str | None = None
@@ -354,7 +353,7 @@ def sniff(file: SourceFile) -> bool:
 
 
 _WHOLE = ("f", "fd", "r", "dr")
-"""The types that say what every input vector gives."""
+"""The types that define every input vector."""
 
 
 def read(file: SourceFile) -> Dataset:
@@ -397,7 +396,7 @@ def _ports(
 
 
 _Patterns = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]
-"""Inputs, targets, and where these matter."""
+"""Inputs, targets, and their care mask."""
 
 
 def _check_table_size(file: SourceFile, pla: PlaFile) -> None:
@@ -413,7 +412,7 @@ def _check_table_size(file: SourceFile, pla: PlaFile) -> None:
 
 
 def _paint(cubes: NDArray[np.uint8], marks: NDArray[np.uint8], says: int) -> NDArray[np.bool_]:
-    """Return ``(outputs, vectors)`` bool: where some row says this of an output."""
+    """Return ``(outputs, vectors)`` bool: where some row has this meaning for an output."""
     table = CubeTable(cubes.shape[1], marks.shape[1])
     table.paint(cubes, marks == says)
     return table.cells
@@ -527,7 +526,7 @@ def write(dataset: Dataset) -> bytes:
 
 
 def _written_rows(dataset: Dataset) -> tuple[str, NDArray[np.intp]]:
-    """Return the type that gives the same patterns when read, and the rows it has to list."""
+    """Return the type that reproduces the patterns, and the rows to list."""
     n_inputs = dataset.n_inputs
     if n_inputs > MAX_TABLE_INPUTS or dataset.n_patterns != 1 << n_inputs:
         return "fr", np.arange(dataset.n_patterns)

@@ -1,6 +1,6 @@
-"""Truth tables as text: one line an output, the pattern of the highest number leftmost.
+"""Truth tables as text: one line per output, the pattern with the highest number leftmost.
 
-A line is binary (``0``, ``1``, ``-`` for don't-care) or hexadecimal after ``0x``, four patterns a
+A line is binary (``0``, ``1``, ``-`` for don't-care) or hexadecimal after ``0x``, four patterns per
 digit. The rightmost character is the output for the all-zero inputs; input bit 0 is the least
 significant bit of a pattern's number. Blank lines and what follows ``#`` are skipped.
 """

@@ -1,1 +1,1 @@
-"""Verilog: what writes it, and the reader of structural and combinational Verilog."""
+"""Verilog: the writer, and the reader of structural and combinational Verilog."""

@@ -1,13 +1,13 @@
-"""``always`` blocks of Verilog: what each register bit is after all statements have run, and when.
+"""``always`` blocks of Verilog: the value of each register bit after all statements, and its timing.
 
 A combinational block is run once, on gates instead of values. ``if`` and ``case`` run all their branches from
 the same state and join the results by multiplexers; a ``case`` with constant labels becomes a decision
 diagram, in which equal parts are shared, so that tables of thousands of rows stay small.
 
-Registers of a pipeline: ``always @(posedge clock)`` with nonblocking assigns, which may stand under an
-``if (reset)``, where they clear, and under an ``if (enable)``. Clock, reset and enable are inputs of one bit
-of the whole design, the same for every register, and nothing else reads them. Every path from an input to a
-net goes through the same number of registers, so that the circuit is a function with a latency.
+Registers of a pipeline: ``always @(posedge clock)`` with nonblocking assigns, optionally under an ``if
+(reset)``, where they clear, and under an ``if (enable)``. Clock, reset and enable are one-bit inputs of the
+whole design, the same for every register, and nothing else reads them. Every path from an input to a net has
+the same number of registers, so that the circuit is a function with a latency.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ class BlockRunner:
 
 
 def _pattern(statement: Any, number: Number, width: int, signed: bool) -> tuple[int, int] | None:
-    """Return which bits of a label matter and their values; None if it never matches 0s and 1s."""
+    """Return the compared bits of a label and their values; None if it never matches 0s and 1s."""
     free = 0
     if isinstance(statement, ast.CasezStatement | ast.CasexStatement):
         free = number.floating
@@ -283,7 +283,7 @@ class _Choice:
 
 @dataclass(frozen=True)
 class Register:
-    """One bit: the gate that holds it and reads its next value, and the gates that control it, if any."""
+    """One register bit: the gate that reads its next value, and the gates that control it, if any."""
 
     gate: int
     clock: int
@@ -334,7 +334,7 @@ class AlwaysReader:
         return found
 
     def clears(self, choice: _Choice) -> bool:
-        """Tell a reset from an enable, which has no other branch."""
+        """Distinguish a reset from an enable, which has no other branch."""
         then = choice.then
         return (
             choice.otherwise is not None
@@ -390,9 +390,9 @@ class Pipeline:
         return self.wiring.sequential_at(message, gate)
 
     def take_controls(self, inputs: dict[str, list[int]], outputs: Sequence[int]) -> Clocking:
-        """Return what controls the registers, the latency not yet known.
+        """Return the controls of the registers, before the latency is known.
 
-        The controls are taken out of `inputs`, the gates of every input port, and become constant.
+        The controls are removed from `inputs`, the gates of every input port, and become constant.
         """
         names = {gates[0]: name for name, gates in inputs.items() if len(gates) == 1}
         found = [self.control_names(register, names) for register in self.registers]

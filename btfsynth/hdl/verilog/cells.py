@@ -1,4 +1,4 @@
-"""Instances in Verilog of what the file itself does not define, and the parameters of those that it does."""
+"""Instances of primitives and library cells in Verilog, and parameters of instances."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PRIMITIVES = {
     "buf": (Op.BUFFER, False),
     "not": (Op.NOT, False),
 }
-"""What a gate primitive does, and whether its output is inverted on top of that."""
+"""Operation of a gate primitive, and whether its output is inverted."""
 
 _MAX_PINS = 8
 """Maximum number of bits of a port of a cell."""

@@ -14,9 +14,9 @@ _BYTES_AT_ONCE = 1 << 25
 
 
 class Op(Enum):
-    """What a gate does with the gates it reads; AND, OR, XOR and XNOR read any number from one on.
+    """Operation of a gate; AND, OR, XOR and XNOR read any number of gates from one on.
 
-    A register is a gate that does nothing but take time.
+    A register is a gate that only delays.
     """
 
     FALSE = "0"
@@ -56,7 +56,7 @@ class Clocking:
 
 @dataclass(frozen=True)
 class Circuit:
-    """Gates in an order in which each comes after those it reads."""
+    """Gates in topological order."""
 
     module: str
     inputs: Mapping[str, int]
@@ -122,11 +122,11 @@ def _apply(op: Op, reads: Sequence[Any], zeros: NDArray[np.uint8]) -> Any:
 
 @dataclass
 class Bits:
-    """Makes gates; `add_gate` adds one for an operation and what it reads and returns its index."""
+    """Makes gates; `add_gate` adds one for an operation and its operands and returns its index."""
 
     add_gate: Callable[[Op, tuple[int, ...]], int]
     known: dict[tuple[int, int, int], int] = field(default_factory=dict)
-    """Multiplexers by what they read: equal parts of a table are one."""
+    """Multiplexers by their operands, so that equal parts of a table are shared."""
     false: int = field(init=False)
     true: int = field(init=False)
 

@@ -32,7 +32,7 @@ VERILOG_CONSTANTS = ("1'b0", "1'b1")
 
 @dataclass(frozen=True)
 class VerilogBody:
-    """What is inside a module: wires, a statement per cell, registers with their inputs, output bits."""
+    """The content of a module: wires, a statement per cell, registers with their inputs, output bits."""
 
     wires: Sequence[str]
     cells: Sequence[str]
@@ -194,7 +194,7 @@ def emit_cell_library(module: HardwareModule) -> str:
 
 
 def _prefix(module: HardwareModule) -> str:
-    """Return the prefix of the cells; no port has such a name in any case."""
+    """Return the prefix of the cells, which no port name has in any case."""
     names = module.names
     taken = {name.name.lower() for name in (*names.inputs, *names.outputs)}
     prefix = f"{names.module}_"

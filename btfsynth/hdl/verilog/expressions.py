@@ -1,4 +1,4 @@
-"""Expressions of Verilog: what is read and what is assigned to, bit by bit.
+"""Expressions of Verilog, read or assigned to, bit by bit.
 
 Widths and signs follow IEEE 1364-2005, 5.4 and 5.5: an operator is as wide as its widest operand and as
 its target, operands are extended first, with their sign if all of them are signed; operands of
@@ -33,7 +33,7 @@ _REDUCTIONS: Mapping[Any, tuple[Callable[[Bits, Sequence[int]], int], bool]] = {
     ast.Uxor: (Bits.parity, False),
     ast.Uxnor: (Bits.parity, True),
 }
-"""What joins the bits, and whether the result is inverted."""
+"""Operation that combines the bits, and whether the result is inverted."""
 _SHIFTS = (ast.Sll, ast.Srl, ast.Sla, ast.Sra)
 _MAX_FACTOR_WIDTH = 1024
 _SIGNS = {"signed": True, "unsigned": False}
@@ -43,7 +43,7 @@ _Shape = tuple[int, bool]
 
 
 class _Task(NamedTuple):
-    """A part to evaluate: its width, how many of its lowest bits are wanted, and its sign."""
+    """A part to evaluate: its width, the number of lowest bits required, and its sign."""
 
     node: Any
     width: int
@@ -59,7 +59,7 @@ class Expressions:
 
     wiring: Wiring
     look: Callable[[int, Any], int] | None = None
-    """Returns what a bit of a net is at this point of a block; None outside of blocks."""
+    """Returns the present value of a bit of a net in a block; None outside of blocks."""
     shapes: dict[int, _Shape] = field(default_factory=dict)
 
     def target_bits(self, root: Any) -> list[int]:
@@ -384,7 +384,7 @@ class Expressions:
 
 
 def _children(node: Any) -> tuple[Any, ...]:
-    """Return what an operator reads; nothing for a leaf or an unknown construct."""
+    """Return the operands of an operator; empty for a leaf or an unknown construct."""
     kind = type(node)
     if kind in _REDUCTIONS or kind in (ast.Unot, ast.Uminus, ast.Uplus):
         return (node.right,)

@@ -1,10 +1,10 @@
-"""pyverilog's lexer and grammar, mended where they misread Verilog or know too little of it.
+"""pyverilog's lexer and grammar, corrected where they misread Verilog, and extended.
 
 Misread by pyverilog: ``^~`` as two operators, a port after ``output wire a,`` as an input, ``a[i +: n]`` as a
 select of one bit more, a unary ``+`` as nothing, ``u(, a)`` as ``u(a)``, and every compiler directive as a
 blank. Unknown to it: lists of assigns and of nets with values, expressions in the header's list of ports,
-``defparam``, ``specify`` blocks, and most delays. Delays and ``specify`` blocks say nothing of the function, so
-they never reach the grammar; nor do the tables of ``primitive``, which no instance can be read of.
+``defparam``, ``specify`` blocks, and most delays. Delays and ``specify`` blocks do not affect the function, so
+they never reach the grammar; nor do the tables of ``primitive``, whose instances are refused.
 """
 
 # ruff: noqa: N815, D205, D300, D400, D403 - docstrings are rules of the grammar
@@ -37,7 +37,7 @@ _HARMLESS = re.compile(
     rf"|timescale\s+{_TIME}\s*/\s*{_TIME}|line +[0-9]+ +\"[^\"]*\" +[0-2]"
     r"|begin_keywords +\"[^\"]*\"|pragma +[^`]*|undef +\w+)\s*(//.*|/\*.*\*/\s*)?"
 )
-"""Lines of directives that say nothing of what a circuit computes."""
+"""Directives without effect on the function of a circuit."""
 
 _BEFORE_DELAYS = frozenset(
     ["ASSIGN", "EQUALS", "LE", "WIRE", "TRI", "SIGNED", "RBRACKET", "SENS_OR"]
@@ -65,7 +65,7 @@ class UnsupportedError(Exception):
 
 
 class DirectiveError(UnsupportedError):
-    """A directive that would change what the rest of the file means."""
+    """A directive that would change the meaning of the rest of the file."""
 
 
 class Indexed(ast.Node):  # type: ignore[misc]
@@ -119,7 +119,7 @@ class _Lexer(VerilogLexer):  # type: ignore[misc]
         self.before = ""
 
     def token(self) -> Any:
-        """Return the next word that says something of the function."""
+        """Return the next word that affects the function."""
         token = super().token()
         while token is not None:
             if token.type == "ID" and token.value == "specify":
@@ -173,7 +173,7 @@ class _Lexer(VerilogLexer):  # type: ignore[misc]
 class Parser(VerilogParser):  # type: ignore[misc]
     """The grammar without files and messages.
 
-    Its constructor would write parser tables into a folder. Rules that are None are taken out.
+    Its constructor would write parser tables into a folder. Rules that are None are removed.
     """
 
     def __init__(self) -> None:

@@ -294,7 +294,7 @@ class _Reader:
         self.wiring.gates[target] = gate
 
     def require_register(self, target: int, block: Any) -> None:
-        """Refuse to assign to what is no register, or driven already."""
+        """Refuse to assign to a net that is not a register, or is already driven."""
         wiring = self.wiring
         name = wiring.net_of.get(target, "a parameter")
         if target not in wiring.storage:

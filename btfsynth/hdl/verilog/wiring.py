@@ -1,6 +1,6 @@
-"""The wiring of Verilog: what is declared, under which names, and which gate drives it.
+"""The wiring of Verilog: declared nets, their names, and their driving gates.
 
-Every bit of a net is a gate, a buffer until something drives it. Nets of instances are told apart by scopes.
+Every bit of a net is a gate, a buffer until it is driven. Scopes distinguish the nets of instances.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Wiring:
     bits: Bits = field(init=False)
     number: Callable[[Any], int] = field(init=False)  # returns what a constant expression is
     first_values: dict[int, int] = field(default_factory=dict)
-    """What registers hold before anything drives them."""
+    """Initial values of registers."""
     unknown_constants: dict[int, str] = field(default_factory=dict)
     """Bits that constants leave undefined, as the file has them."""
     cut: list[tuple[int, int]] = field(default_factory=list)

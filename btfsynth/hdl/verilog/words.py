@@ -91,7 +91,7 @@ def plain(name: str) -> str:
 # numbers: ``13``, ``4'b01_10``, ``8'shff``, ``'h1``, and ``4'b1?0?`` as ``casez`` has them
 
 UNSIZED_WIDTH = 32
-"""Bits of a number that does not say how many it has."""
+"""Bits of a number without a width."""
 
 _MAX_WIDTH = 1_000_000
 _NUMBER = re.compile(r"([0-9_]*)'([sS]?)([bodhBODH])([0-9a-fA-FxXzZ?_]+)")
