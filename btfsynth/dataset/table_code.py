@@ -27,8 +27,7 @@ SKIP, STEPS, WORDS, ORDER, LEVELS = "skip", "thresholds", "one-hot", "order", "l
 INTERVAL = "interval"
 """Codes of a column: none; bit ``i`` is ``v >= thresholds[i]``; a bit per category, or one bit for the second
 of two; bit ``i`` is 1 if the category comes after the first ``i + 1``; the bits of a number of levels; the bits
-of the
-number of thresholds that ``v`` reaches."""
+of the number of thresholds that ``v`` reaches."""
 
 IMPUTE, REFUSE = "impute", "error"
 """Treatment of a missing value: replaced by the value in the code, or refused."""
