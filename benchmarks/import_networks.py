@@ -156,7 +156,7 @@ def show_perceptron(folder: Path, hidden: int) -> None:
         f"imported in {seconds:.1f} s CPU; {model.netlist.n_cells} cells; bound {model.bound:.2g}"
     )
     for each in found:
-        print(f"{each.same} of {each.rows} rows of {each.what} have the model's label")
+        print(f"{each.same} of {each.rows} rows {each.place} have the model's label")
     assert model.network is not None
     (folder / "plain.v").write_text(plain_verilog(model.network))
     run(tool("yosys"), "-p", YOSYS.format(folder / "plain.v", folder / "plain.blif"))

@@ -30,9 +30,7 @@ def main(folder: Path, quick: bool) -> None:
     model.fit(seen, known)
     found = btf.from_sklearn(model, rows, name="tumour")
     for compared in found.compared:
-        print(
-            f"compared    {compared.same} of {compared.rows} rows of {compared.what} are the same"
-        )
+        print(f"compared    {compared.same} of {compared.rows} rows {compared.place} are the same")
     for note in found.notes:
         print(f"note        {note}")
     settings = {"simulators": ["amaranth"], "effort": "low" if quick else "normal"}

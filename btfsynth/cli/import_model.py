@@ -151,6 +151,14 @@ def _require_order(model: ImportedModel, dataset: Dataset, source: str) -> None:
             f"{source}: expected the columns in the order of the model; column {first + 1} is {given[first]}, "
             f"and {wanted[first]} in the model"
         )
+    unnamed = {name for k in range(len(wanted)) for name in (f"x[{k}]", f"Column_{k}")}
+    pairs = list(zip(given, wanted, strict=False))
+    other = next((place for place, (a, b) in enumerate(pairs) if a != b), None)
+    if other is not None and not unnamed & {*given, *wanted}:
+        say(
+            f"note: columns go by their place: column {other + 1} is {given[other]}, and {wanted[other]} in "
+            "the model"
+        )
 
 
 def _show(report: ImportReport, directory: Path) -> None:

@@ -250,8 +250,8 @@ class TableCode:
                 if self.missing == REFUSE:
                     row = int(np.argmax(gone))
                     raise DataError(
-                        f"column {shown(each.name, 40)}: expected a value that the code knows; "
-                        "`missing=impute` replaces other cells by the value in the code",
+                        f"column {shown(each.name, 40)}: expected a value that the code knows, got a "
+                        "missing or unknown one; the code replaces none, so fill the cell first",
                         source,
                         None if lines is None else int(lines[row]),
                     )

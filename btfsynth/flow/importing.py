@@ -28,7 +28,13 @@ from btfsynth.flow.simplify import (
     script_for,
 )
 from btfsynth.hdl.design import HardwareOptions, Origin, write_design
-from btfsynth.models.record import Comparison, ImportedModel, compare_borders, compare_rows
+from btfsynth.models.record import (
+    Comparison,
+    ImportedModel,
+    compare_borders,
+    compare_rows,
+    require_rows,
+)
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import (
     MAX_EXHAUSTIVE_INPUTS,
@@ -110,7 +116,8 @@ class ImportReport:
         """The result in one line."""
         if not self.verified:
             return "not verified"
-        return "; ".join(["verified: hardware equals the model", *map(said, self.comparisons)])
+        compared = list(map(said, self.comparisons)) or ["not compared with the library"]
+        return "; ".join(["verified: hardware equals the integers of the model", *compared])
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for ``report.json``."""
@@ -139,7 +146,7 @@ class ImportReport:
 def said(comparison: Comparison) -> str:
     """Return the result of a comparison with the library in words."""
     each = comparison
-    text = f"{each.same} of {plural(each.rows, 'row')} of {each.what} with the library's labels"
+    text = f"{each.same} of {plural(each.rows, 'row')} {each.place} with the library's labels"
     if each.near:
         text += f", {each.near} within the stated rounding"
     return text
@@ -156,6 +163,8 @@ def compared(model: ImportedModel, X: Any = None) -> tuple[Comparison, ...]:
     VerificationError
         If a difference is larger than the stated rounding.
     """
+    if X is not None:
+        require_rows(X)
     _require_same(model, X)
     found = [compare_rows(model, X)] if X is not None and model.library is not None else []
     borders = compare_borders(model)

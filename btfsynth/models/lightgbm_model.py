@@ -21,7 +21,7 @@ from btfsynth.errors import DataError, UsageError, shown
 from btfsynth.lower.trees import LEAF
 from btfsynth.models.ensemble import Origin, RealEnsemble, Splits, ordered, over_questions
 from btfsynth.models.grid import NumberFeature, Values
-from btfsynth.models.readers import Reading, ReadOptions, labels_of
+from btfsynth.models.readers import Reading, ReadOptions, broken, labels_of
 from btfsynth.models.record import ImportedModel, Library
 
 _KIND = "LightGBM"
@@ -73,9 +73,7 @@ def read_lightgbm_file(path: Path, X: Any, options: ReadOptions) -> ImportedMode
         _require_whole(text, path)
         found = _of_text(text, _KIND)
     except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
-        raise DataError(
-            f"expected a model of LightGBM: {type(error).__name__} {error}", path
-        ) from None
+        raise broken(_KIND, error, path) from None
     try:
         import lightgbm
     except ImportError:

@@ -22,7 +22,7 @@ from btfsynth.errors import DataError, UsageError, WidthError, shown
 from btfsynth.files import StrPath, as_path
 from btfsynth.models.ensemble import Origin, RealEnsemble, ensemble_model
 from btfsynth.models.grid import Feature, Grid, Question, make_grid
-from btfsynth.models.record import ImportedModel
+from btfsynth.models.record import ImportedModel, require_rows
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import READ
 
@@ -147,6 +147,20 @@ def _head(path: Path) -> bytes:
         raise DataError(f"cannot be read: {error.strerror or error}", path) from None
 
 
+def broken(library: str, error: Exception, path: Path) -> DataError:
+    """Return what an error of reading values says of a file."""
+    if isinstance(error, KeyError):
+        why = f"got one without {shown(error.args[0], 60)}"
+    elif isinstance(error, ValueError) and type(error) is ValueError and "shape" not in str(error):
+        why = f"got a value that is none: {shown(str(error), 100)}"
+    else:
+        why = "got parts that do not fit each other"
+    return DataError(
+        f"expected a model of {library}, {why}; the file was cut or edited, so save the model again",
+        path,
+    )
+
+
 # A model on its way in
 
 
@@ -175,6 +189,10 @@ class Reading:
     options: ReadOptions
     X: Any = None
     before: Callable[[Any], Any] = lambda X: X
+
+    def __post_init__(self) -> None:
+        if self.X is not None:
+            require_rows(self.X)
 
     def scored(self, scores: Callable[[Any], NDArray[np.float64]], rounding: float) -> Reading:
         """Return the library with the sums that decide."""

@@ -117,6 +117,7 @@ def lowered(network: TrainedNetwork, label: bool) -> Netlist:
 # Beside the library
 
 _BORDER_ROWS = 1024
+_THRESHOLDS = "thresholds"
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,20 @@ class Comparison:
     same: int
 
     @property
+    def place(self) -> str:
+        """Where the rows are from."""
+        return "at its thresholds" if self.what == _THRESHOLDS else f"of {self.what}"
+
+    @property
     def near(self) -> int:
         """Rows whose label another rounding decides."""
         return self.rows - self.same
+
+
+def require_rows(X: Any) -> None:
+    """Refuse `X` without a row."""
+    if not (X.shape[0] if getattr(X, "shape", ()) else len(X)):
+        raise UsageError("X: expected at least one row, or None")
 
 
 def compare_rows(model: ImportedModel, X: Any, what: str = "X") -> Comparison:
@@ -142,10 +154,11 @@ def compare_rows(model: ImportedModel, X: Any, what: str = "X") -> Comparison:
         If a label differs although the sums of the two classes are farther apart than rounding accounts for.
     """
     assert model.library is not None
+    place = Comparison(what, 0, 0).place
     outputs = model.function(model.bits(X))
     expected = np.asarray(model.library.predict(X))
     if len(expected) != len(outputs):
-        raise DataError(f"{model.source}: expected a label per row of {what}, got {expected.shape}")
+        raise DataError(f"{model.source}: expected a label per row {place}, got {expected.shape}")
     if not model.classes:
         differ = (outputs != expected.reshape(outputs.shape)).any(axis=1)
         found: Any = outputs
@@ -157,7 +170,7 @@ def compare_rows(model: ImportedModel, X: Any, what: str = "X") -> Comparison:
     if wrong.any():
         row = int(np.argmax(wrong))
         raise VerificationError(
-            f"{model.name}: {plural(int(wrong.sum()), 'row')} of {what} differ, the first is row {row}: "
+            f"{model.name}: {plural(int(wrong.sum()), 'row')} {place} differ, the first is row {row}: "
             f"{model.library.name} predicts {_word(expected[row])}, the bits give {_word(found[row])}; "
             f"the row is {_row_text(X, row)}"
         )
@@ -168,7 +181,7 @@ def compare_borders(model: ImportedModel) -> Comparison | None:
     """Compare rows at the borders of what the model tells apart; None if it has none to try."""
     if model.library is None or model.border_rows is None:
         return None
-    return compare_rows(model, model.border_rows(_BORDER_ROWS), "rows at its thresholds")
+    return compare_rows(model, model.border_rows(_BORDER_ROWS), _THRESHOLDS)
 
 
 def _pairs(found: NDArray[Any], expected: NDArray[Any]) -> zip[tuple[Any, Any]]:

@@ -21,7 +21,7 @@ from btfsynth.errors import DataError, MissingToolError, UsageError, plural, sho
 from btfsynth.lower.trees import LEAF
 from btfsynth.models.ensemble import Origin, RealEnsemble, Splits, ordered, over_questions
 from btfsynth.models.grid import NumberFeature, Values
-from btfsynth.models.readers import Reading, ReadOptions
+from btfsynth.models.readers import Reading, ReadOptions, broken
 from btfsynth.models.record import ImportedModel, Library
 from btfsynth.plugins import install_command
 
@@ -97,9 +97,7 @@ def read_xgboost_file(path: Path, X: Any, options: ReadOptions) -> ImportedModel
         last = None if best is None else int(best) + 1
         return _imported(record, _KIND, X, options, _loaded(path, library, last), last)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise DataError(
-            f"expected a model of XGBoost: {type(error).__name__} {error}", path
-        ) from None
+        raise broken(_KIND, error, path) from None
 
 
 def _loaded(path: Path, library: Any, last: int | None) -> Library | None:

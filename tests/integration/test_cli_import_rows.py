@@ -63,3 +63,38 @@ def test_columns_in_another_order_are_refused(cli, tmp_path):
         "rows.csv: expected the columns in the order of the model; column 1 is b" in outcome.stderr
     )
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("header", "noted"), [("width,height\n", True), ("a,b\n", False), ("", False)], ids=str
+)
+def test_columns_of_other_names_are_noted(cli, tmp_path, header, noted):
+    """They are taken by their place; without names there is nothing to compare."""
+    (tmp_path / "votes.json").write_text(json.dumps(MODEL))
+    (tmp_path / "rows.csv").write_text(f"{header}0.25,1.5\n3,0\n0,0.75\n")
+    outcome = cli(
+        "import", "votes.json", "--data", "rows.csv", "-o", "out", "--simulator", "amaranth",
+        "--passes", "light",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stderr
+    said = "note: columns go by their place: column 1 is width, and a in the model"
+    assert (said in " ".join((outcome.stdout + outcome.stderr).split())) == noted
+
+
+def test_a_file_that_no_library_reads_is_not_called_compared(cli, tmp_path):
+    """LightGBM reads no JSON: the hardware is that of the integers, and nobody was asked for labels."""
+    (tmp_path / "votes.json").write_text(json.dumps(MODEL))
+    outcome = cli(
+        "import",
+        "votes.json",
+        "-o",
+        "out",
+        "--simulator",
+        "amaranth",
+        "--passes",
+        "light",
+        "--json",
+    )
+    wanted = "verified: hardware equals the integers of the model; not compared with the library"
+    assert outcome.json["verdict"] == wanted
+    assert outcome.json["compared"] == []

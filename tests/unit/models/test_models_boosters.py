@@ -214,6 +214,31 @@ def test_other_files(tmp_path):
         read_model_file(tmp_path / "none.json")
 
 
+BROKEN = [
+    ("learner/objective", None, "got one without 'objective'"),
+    (f"{TREES}/split_indices", [99, 0, 0], "got parts that do not fit each other"),
+    (f"{TREES}/left_children", [1], "got parts that do not fit each other"),
+    (f"{TREES}/right_children", [2, -1, -1, -1], "got parts that do not fit each other"),
+    ("learner/learner_model_param/base_score", "abc", "got a value that is none: .*abc"),
+    ("version", "x", "got a value that is none"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "words"), BROKEN, ids=lambda each: str(each)[-24:])
+def test_a_broken_file_is_told_without_words_of_python(path, value, words, tmp_path, monkeypatch):
+    monkeypatch.setattr("btfsynth.models.xgboost_model._installed", lambda: None)
+    model = changed(path, value)
+    if value is None:
+        del model["learner"]["objective"]
+    (tmp_path / "m.json").write_text(json.dumps(model))
+    with pytest.raises(
+        btf.DataError, match=rf"m\.json: expected a model of XGBoost, {words}"
+    ) as caught:
+        read_model_file(tmp_path / "m.json")
+    assert "save the model again" in str(caught.value)
+    assert not any(word in str(caught.value) for word in ("Error", "index", "shape", "\n"))
+
+
 def test_settings_that_send_values_their_own_way():
     """Splits for missing values and for categories, and what is no classifier."""
     lightgbm = pytest.importorskip("lightgbm")

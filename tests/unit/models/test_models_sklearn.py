@@ -208,8 +208,12 @@ def test_missing_values_are_refused():
     with pytest.raises(btf.UsageError, match=r"split by missing values.*SimpleImputer"):
         btf.from_sklearn(model)
     whole = btf.from_sklearn(fitted(TREE), X)
-    with pytest.raises(btf.DataError, match="expected a value"):
+    with pytest.raises(btf.DataError, match=r"'x\[2\]': expected a value .*fill the cell first"):
         whole.predict(holes)
+    with pytest.raises(btf.UsageError, match="X: expected at least one row"):
+        btf.from_sklearn(fitted(TREE), X[:0])
+    with pytest.raises(btf.UsageError, match="X: expected at least one row"):
+        whole.compare(X[:0])
     with pytest.raises(btf.UsageError, match="expected a fitted model"):
         btf.from_sklearn(DecisionTreeClassifier())
 
