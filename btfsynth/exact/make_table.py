@@ -1,9 +1,9 @@
 """Make a table of `btfsynth.exact.table`: ``python -m btfsynth.exact.make_table --basis xag``.
 
-One member of each of the 83 self-dual classes is asked about; the netlists of the others are the same with
-other literals, and so is what is proven. Where every cell reads the constant, NPN classes take their place.
-What the file has already is read first: only what is still open is worked on, so running it again with more
-conflicts settles more.
+The solver runs for one member of each of the 83 self-dual classes: its netlist and bounds, with other
+literals, hold for the other members. For bases whose cells all read the constant, NPN classes are used instead.
+The existing file is read first and only unproven entries are worked on, so another run with more conflicts
+proves more.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _search(
 
 
 def _lowered(entry: TableEntry, limits: Limits, basis: Basis) -> tuple[AnyNetlist, int]:
-    """Return a netlist of the same size and the least depth found, and what depth is proven."""
+    """Return the netlist of least depth found at the same size, and the depth bound proven."""
     netlist, size, depth = entry.netlist, entry.cells, entry.depth
     while depth > 1:
         found = _search(entry.table, basis, size, size, depth - 1, limits)
@@ -149,7 +149,7 @@ def _lowered(entry: TableEntry, limits: Limits, basis: Basis) -> tuple[AnyNetlis
 
 
 def with_members(entries: dict[int, TableEntry], basis: Basis = Basis.MAJ) -> list[TableEntry]:
-    """Return an entry for every NPN class from those that were asked about."""
+    """Return an entry for every NPN class from the entries that were solved."""
     classes = asked_classes(basis)
     found = []
     for table in npn_classes().representatives.tolist():

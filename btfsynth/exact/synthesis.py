@@ -1,30 +1,30 @@
 """The smallest netlist of given functions, found and proven by SAT.
 
-Sizes are tried in rising order from 0, so the first netlist found is a smallest one if every question
-before had the answer "no"; depth, where asked for, is then lowered at that size in the same way.
+Sizes are tried in ascending order from 0, so the first netlist found has the minimum size if every smaller
+size was proven impossible. If requested, depth is then lowered at that size in the same way.
 
 Each question, "is there a netlist of N cells?", is an `Encoding` as clauses.
 
-A cell is the set of its three fan-in nodes and at most one complement: majority is self-dual, so any other
-complements are one of these and a complement of the result. Majority is symmetric too, so the set needs no
-order: variables tell which nodes a cell reads and which of them complemented, and every pair of equal fan-in
-decides the value of the cell on every vector that some output cares for.
+A cell is a set of three fan-in nodes with at most one complement: majority is self-dual, so any other
+complements are equivalent to one of these and a complemented result. Majority is also symmetric, so the set is
+unordered: variables encode which nodes a cell reads and which of them is complemented, and on every vector that
+matters to some output, any two equal fan-in values fix the value of the cell.
 
-On one vector, the *origin*, every signal may be called 0: inputs are complemented there until they are, cells
-with at most one complement then are, and targets follow. The origin needs no clauses and complements need no
-variables at the outputs.
+On one vector, the *origin*, every signal can be assumed to be 0: inputs that are 1 there are complemented,
+cells with at most one complement are then 0, and the targets are complemented to match. So the origin needs no
+clauses and complements at the outputs need no variables.
 
-Of all netlists that differ in names alone one is left (Knuth, The Art of Computer Programming 4B, 7.2.2.2,
-exercises 477 to 481; Haaswijk, Soeken, Mishchenko and De Micheli, "SAT-based exact synthesis", TCAD 39(4),
-2020): cells come in the co-lexicographic order of their fan-in; every cell is used; no cell reads another
-together with two of that one's own fan-ins, which is never more than one cell of the three others; inputs
-that can be exchanged come in the order of their first use. The constant is an input here: with it the
-function is made self-dual, and exchanges of the constant with an input count.
+Of netlists that differ only in the numbering of their cells, one is kept (Knuth, The Art of Computer
+Programming 4B, 7.2.2.2, exercises 477 to 481; Haaswijk, Soeken, Mishchenko and De Micheli, "SAT-based exact
+synthesis", TCAD 39(4), 2020): cells come in the co-lexicographic order of their fan-in; every cell is used; no
+cell reads another together with two of that one's own fan-ins, which is never more than one cell of the three
+others; interchangeable inputs come in the order of their first use. The constant counts as an input here: it
+makes the function self-dual and may be interchangeable with an input.
 
-Other bases are variations. A cell that may be a parity has a variable that says so; it is self-dual, too, and 0
-where its fan-in is. Cells of two inputs are those that read the constant, which then cannot be exchanged.
-Whatever two cells over the same three nodes compute together is still one cell: it is determined by what it is
-where the two nodes that both read are equal and where they differ.
+Other bases are variations. A cell that may be a parity has a variable for its kind; parity is also self-dual
+and 0 if its fan-in is 0. Two-input cells are cells that read the constant, which then is not interchangeable.
+Two cells over the same three nodes still reduce to one cell: its function follows from its values where the two
+shared nodes are equal and where they differ.
 """
 
 from __future__ import annotations
@@ -233,14 +233,14 @@ class Encoding:
                         self.clauses.append(clause)
 
     def _differs(self, node: int, row: int, value: int, clause: list[int]) -> bool:
-        """Add "the node has not this value" to a clause; False if that holds anyway."""
+        """Add "the node does not have this value" to a clause; False if that always holds."""
         if node >= self._first:
             clause.append(-value * self._values[node][row])
             return True
         return self._known[node][row] == (value > 0)
 
     def _bar_reapplication(self, cell: int) -> None:
-        """MAJ(a, b, MAJ(a, b, c)), whatever the complements, is at most one cell of a, b and c."""
+        """Exclude MAJ(a, b, MAJ(a, b, c)): with any complements, it equals at most one cell over a, b and c."""
         reads = self._reads[cell]
         for inner in range(cell):
             below = self._reads[inner]
@@ -249,7 +249,7 @@ class Encoding:
                 self.clauses.append([-name for name in names])
 
     def _match_outputs(self) -> None:
-        """Every function is driven by one node that has its value wherever it matters."""
+        """Require one node per function that has its value on every vector that matters."""
         problem = self._problem
         for function, names in enumerate(self._drives):
             self.clauses.append(list(names))
@@ -310,7 +310,7 @@ class Encoding:
 
 
 MAX_EXACT_INPUTS = 8
-"""Most inputs of a function; beyond five or six only the smallest netlists are within reach."""
+"""Maximum inputs of a function; beyond five or six, only very small netlists can be found."""
 
 _SOLVER = "cadical153"
 _SLICE = 5_000
@@ -319,7 +319,7 @@ _SLICE = 5_000
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits per question, 0 for none; results are reproducible with `conflicts`, not with `seconds`."""
+    """Limits per solver call, 0 for none; results are reproducible with `conflicts`, not with `seconds`."""
 
     conflicts: int = 0
     seconds: float = 0.0
@@ -331,11 +331,11 @@ Made_co = TypeVar("Made_co", covariant=True)
 
 @dataclass(frozen=True)
 class ExactResult(Generic[Found]):
-    """Result of the search; `netlist` is None if nothing was found within the sizes and limits.
+    """Result of the search; `netlist` is None if none was found within the sizes and limits.
 
     `bound`: no netlist of fewer cells exists within the depth allowed: all smaller sizes were proven
-    unsatisfiable or lay below the size that the caller began with. `depth_bound`: no netlist of as few cells
-    has less depth; 0 if not asked, not answered, or the size is not proven.
+    unsatisfiable or were below the caller's initial size. `depth_bound`: no netlist of the same size
+    has less depth; 0 if not requested, not decided, or the size is not proven.
     """
 
     netlist: Found | None
@@ -350,7 +350,7 @@ class ExactResult(Generic[Found]):
 
 
 class InterruptedSearch(KeyboardInterrupt):
-    """The user stopped the search; `result` is what had been found."""
+    """The user stopped the search; `result` is the result so far."""
 
     def __init__(self, result: ExactResult[Any]) -> None:
         self.result = result
@@ -371,11 +371,11 @@ def exact_netlist(
     """Return the smallest netlist of some functions of up to `MAX_EXACT_INPUTS` inputs.
 
     `functions` are truth tables, one per output: bit ``v`` is the value at input vector ``v``, input 0 least
-    significant; `care` are tables with a 1 wherever the value matters. Sizes from `min_cells`, which the
-    caller knows to be a lower bound, up to `max_cells` are tried, with at most `max_depth` cells on a path,
-    0 for no limit; `min_depth` also minimises the depth at the size found. A question that is not answered
-    within the limits counts as open: the bound rises no further, but larger sizes are still tried. A
-    `NetlistError` if there are too many inputs, no functions, or tables that do not fit the inputs.
+    significant; `care` are tables with a 1 wherever the value matters. Sizes from `min_cells`, a lower bound
+    known to the caller, up to `max_cells` are tried, with a depth of at most `max_depth`, 0 for no limit;
+    `min_depth` also minimises the depth at the size found. If a size is not decided within the limits, the
+    bound rises no further, but larger sizes are still tried. A `NetlistError` if there are too many inputs, no
+    functions, or tables that do not fit the inputs.
     """
     problem = Problem(*_tables(functions, care, n_inputs))
     search: _Search[Netlist] = _Search(problem, limits or Limits(), NetlistBuilder)
@@ -472,7 +472,7 @@ class _Search(Generic[Found]):
             netlist = lower
 
     def ask(self, n_cells: int, max_depth: int) -> tuple[Found | None, bool]:
-        """Return a netlist of this size if there is one, and whether the question was answered."""
+        """Return a netlist of this size if one was found, and whether the search was conclusive."""
         encoding = Encoding(self._problem, n_cells, self._exchanges, max_depth)
         with Solver(name=_SOLVER, bootstrap_with=encoding.clauses) as solver:
             answer = self._solve(solver)

@@ -1,27 +1,27 @@
 """The smallest netlists of all functions of four inputs, read from a file.
 
 ``npn4.txt`` has a line for each of the 222 NPN classes: the table of the representative in hexadecimal,
-cells, the size below which SAT has proven that there is nothing, depth, the depth below which there is
-nothing of that size, and the netlist. Its inputs are ``a`` (least significant) to ``d``, its cells ``e`` on,
-``<x y z>`` a majority, ``!`` a complement::
+cells, the lower bound on the cells proven by SAT, depth, the lower bound on the depth at that size, and the
+netlist. Its inputs are ``a`` (least significant) to ``d``, its cells ``e``, ``f`` and so on, ``<x y z>`` is a
+majority and ``!`` a complement::
 
     0007 3 3 2 2 e=<0 a b> f=<!0 c d> g=<!0 e f> = !g
 
-Files of the same form have those over other cells (`btfsynth.settings.table.Basis`): ``npn4_xmg.txt``,
-``npn4_aig.txt`` and ``npn4_xag.txt``, where ``[x y z]`` is a parity and ``[0 x y]`` one of two.
-`btfsynth.exact.make_table` made them and can make them again.
+Three files of the same form are for other cells (`btfsynth.settings.table.Basis`): ``npn4_xmg.txt``,
+``npn4_aig.txt`` and ``npn4_xag.txt``, where ``[x y z]`` is a parity and ``[0 x y]`` a parity of two inputs.
+`btfsynth.exact.make_table` generates these files.
 
 Two functions are in one *NPN class* if one becomes the other by complementing inputs, permuting them and
-complementing the result: 222 classes. A netlist of one member is one of any other, with other literals.
+complementing the result: 222 classes. A netlist of one member implements any other with other literals.
 
-Majority is self-dual, which joins more of them: a netlist of majorities is a self-dual function of its
-inputs and the constant, which takes part in permutations like an input. In this *self-dual class* the cells
-needed are still the same, and depth too: 83 classes of functions of four inputs (Goto and Takahasi, "Some
+Because majority is self-dual, classes can be merged further: a netlist of majorities is a self-dual function of
+its inputs and the constant, which can be permuted like an input. All members of such a *self-dual class* need
+the same cells and depth: 83 classes of functions of four inputs (Goto and Takahasi, "Some
 theorems useful in threshold logic for enumerating Boolean functions", IFIP 1962).
 
 Compiled code gets every class with all of its forms: as majorities (`form_library`), or over the cells of a
-basis (`gate_forms`). A graph (see `btfsynth.netlist.hashing`) holds parities too, as cells whose literals
-fall (see `btfsynth.netlist.gates`).
+basis (`gate_forms`). A graph (see `btfsynth.netlist.hashing`) also holds parities, as cells with descending
+literals (see `btfsynth.netlist.gates`).
 """
 
 from __future__ import annotations
@@ -56,17 +56,17 @@ _VECTORS = 1 << CLASS_INPUTS
 
 @dataclass(frozen=True, eq=False)
 class FunctionClasses:
-    """A partition of all functions, with the way from each to its representative.
+    """A partition of all functions, with the transformation of each to its representative.
 
     - `representatives`: ``(classes,)`` uint16 tables, ascending, each the minimum of its class.
     - `number`: ``(65536,)`` uint8, the class of every table.
     - `transformation`: ``(65536,)`` int16, a row of `leaves` and `flips`.
-    - `leaves`: ``(transformations, 5)`` int8, what replaces each local node of a netlist of the representative,
-      0 the constant false and 1 to 4 the inputs.
+    - `leaves`: ``(transformations, 5)`` int8, the replacement of each local node of a netlist of the
+      representative: 0 the constant false and 1 to 4 the inputs.
     - `flips`: ``(transformations, 6)`` int8, whether each local node is complemented, and last the result.
-    - `sources`: ``(transformations, 16)`` int8, where each transformed function takes its values from, as
-      vectors over all local nodes, the constant least significant; those with a 1 there stand for the
-      complement at the complemented inputs.
+    - `sources`: ``(transformations, 16)`` int8, the vector at which each value of the transformed function is
+      read, over all local nodes, the constant least significant; a vector with a 1 there means the complement
+      of the value at the complemented inputs.
     """
 
     representatives: NDArray[np.uint16]
@@ -77,7 +77,7 @@ class FunctionClasses:
     sources: NDArray[np.int8]
 
     def stabiliser(self, table: int) -> NDArray[np.int64]:
-        """Return the rows of ``leaves`` and ``flips`` that leave a function as it is."""
+        """Return the rows of ``leaves`` and ``flips`` that leave a function unchanged."""
         return np.flatnonzero(_members(table, self.sources, self.flips[:, -1]) == table)
 
 
@@ -133,7 +133,7 @@ def _transformations(
 
 
 def _members(table: int, sources: NDArray[np.int8], results: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Return what a function becomes by every transformation."""
+    """Return the result of every transformation of a function."""
     bits = table >> np.arange(_VECTORS) & 1
     dual = np.empty(2 * _VECTORS, dtype=np.int64)
     dual[0::2], dual[1::2] = bits, 1 - bits[::-1]
@@ -168,8 +168,7 @@ _LINE = re.compile(
 class TableEntry:
     """One class: its representative and the smallest known netlist of four inputs and one output.
 
-    There is none of fewer cells than `bound`, and none of as few cells and less depth than `depth_bound`, 0
-    if that is not known.
+    `bound` is a lower bound on the cells, and `depth_bound` on the depth at that size, 0 if unknown.
     """
 
     table: int
@@ -210,7 +209,7 @@ def load_table(basis: Basis = Basis.MAJ) -> tuple[TableEntry, ...]:
 def read_table(text: str, path: str, basis: Basis = Basis.MAJ) -> tuple[TableEntry, ...]:
     """Read a table, an entry per class, representatives ascending; every netlist is simulated.
 
-    A `DataError` if a line is malformed, a netlist is not what the line says, or a class is missing or
+    A `DataError` if a line is malformed, a netlist does not match its line, or a class is missing or
     duplicate.
     """
     wanted = npn_classes().representatives.tolist()
@@ -301,11 +300,11 @@ _INPUT_TABLES = (0x0000, 0xAAAA, 0xCCCC, 0xF0F0, 0xFF00)
 
 
 class FormLibrary(NamedTuple):
-    """The smallest netlists of every class as arrays, and of every function the class and the way to it.
+    """The smallest netlists of every class as arrays, and the class and transformation of every function.
 
-    A representative that stays the same under a transformation has its netlist transformed as well: other cells
-    for the same function. Which one is best depends on what a neighbour has already (the sum of a full adder
-    reads whichever majority its carry is), so all of them are listed, those of the self-dual class included.
+    A transformation that leaves the representative unchanged gives another netlist of the same function. Which
+    one is best depends on the cells that exist already (the sum of a full adder reads whichever majority is its
+    carry), so all of them are listed, including those of the self-dual class.
     """
 
     number: NDArray[np.uint8]
@@ -350,9 +349,9 @@ def _as_arrays(entries: Sequence[TableEntry], forms: Sequence[Sequence[_Form]]) 
 
 
 def all_forms(entry: TableEntry, classes: FunctionClasses) -> list[tuple[_Cells, int]]:
-    """Return what an entry's netlist becomes by what leaves its function as it is.
+    """Return the netlists of an entry under the transformations that leave its function unchanged.
 
-    Forms whose cells compute the same signals, up to complements, are one.
+    Forms whose cells compute the same signals up to complements are merged.
     """
     fanins, output = entry.netlist.fanins.tolist(), int(entry.netlist.outputs[0])
     found: dict[tuple[int, ...], tuple[_Cells, int]] = {}
@@ -376,11 +375,11 @@ def all_forms(entry: TableEntry, classes: FunctionClasses) -> list[tuple[_Cells,
 
 @numba.njit(cache=True, nogil=True)
 def make_form(graph: Any, library: Any, table: Any, form: Any, inputs: Any, local: Any) -> Any:
-    """Make a smallest netlist of a function in a graph; returns its literal. Changes the graph.
+    """Make a smallest netlist of a function in a graph; returns its literal. Modifies the graph.
 
-    graph: see `btfsynth.netlist.hashing`; library: `FormLibrary`; form: a row of the function's class;
-    inputs: int64 (5,), literals of the constant false and the inputs, anything for those that the function does
-    not depend on; local: int64, at least 5 places and one a cell, changed.
+    graph: see `btfsynth.netlist.hashing`; library: `FormLibrary`; form: a row of the function's class; inputs:
+    int64 (5,), literals of the constant false and the inputs, any value for inputs that the function does not
+    depend on; local: int64, at least 5 elements and one per cell, modified.
     """
     number, transformation, leaves, flips, size, _, cells, output = library
     way = transformation[table]
@@ -438,7 +437,7 @@ def gate_forms(basis: Basis) -> GateForms:
 
 @numba.njit(cache=True, nogil=True)
 def parity_cell(graph: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return the literal of a parity; a cell is made if it has to be. Changes the graph."""
+    """Return the literal of a parity; makes a cell if needed. Modifies the graph."""
     flip = (a ^ b ^ c) & 1
     x, y, z = a & ~1, b & ~1, c & ~1
     if x < y:
@@ -477,7 +476,7 @@ _MAJORITY, _PARITY = np.int64(0xE8E8), np.int64(0x9696)
 
 @numba.njit(cache=True, nogil=True)
 def plain_gate(graph: Any, library: Any, parity: Any, fanin: Any, inputs: Any, local: Any) -> Any:
-    """Make a cell as it is, or in the first form of its function where the basis has no such cell.
+    """Make a cell directly, or as the first form of its function if the basis has no such cell.
 
     parity: whether it is one; fanin: int64 (3,), literals. Returns the literal; changes inputs and local.
     """

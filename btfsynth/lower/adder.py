@@ -1,17 +1,17 @@
-"""Adding up literals by binary weight, and comparing the sum with a constant.
+"""Adders of literals by binary weight, and comparison of the sum with a constant.
 
 The full adder takes three majorities: ``carry = MAJ(a, b, c)`` and ``sum = MAJ(!carry, MAJ(a, b, !c), c)``. In
-carry-save form (C. S. Wallace, A suggestion for a fast multiplier, 1964) each of them makes three literals
-of one column into one of that column and one of the next. Where there are many literals the earliest three of
-a column come first (P. F. Stelling et al., Optimal circuits for parallel multipliers, IEEE Trans. Computers 47
-(1998)), so that the sum is no deeper than it need be; it takes as many cells in any order.
+carry-save form (C. S. Wallace, A suggestion for a fast multiplier, 1964) each full adder turns three literals
+of one column into one of that column and one of the next. If there are many literals, the three earliest ones
+of a column are added first (P. F. Stelling et al., Optimal circuits for parallel multipliers, IEEE Trans.
+Computers 47 (1998)), which keeps the depth small; the number of cells does not depend on the order.
 
-A pseudo-Boolean constraint is such a sum and a comparison. A constant is added along that makes the comparison
-the carry out of the highest column: of the last adder of each column nothing but its carry is read, one cell.
-So the cells are linear in the inputs times the bits of a weight, whatever the weights are.
+A pseudo-Boolean constraint is a sum and a comparison. An added constant turns the comparison into the carry out
+of the highest column, so the last adder of each column is only its carry, one cell. The number of cells is
+linear in the inputs times the bits of a weight, for any weights.
 
-Weights are written with digits -1, 0 and 1, no two neighbours nonzero (the non-adjacent form, Reitwiesner
-1960), a third of the digits nonzero on average: ``-b`` is ``(1 - b) - 1``, an inverter and a constant.
+Weights are written with digits -1, 0 and 1, no two adjacent ones nonzero (the non-adjacent form, Reitwiesner
+1960); on average a third of the digits are nonzero: ``-b`` is ``(1 - b) - 1``, an inverter and a constant.
 """
 
 from __future__ import annotations
@@ -83,17 +83,17 @@ class Adders:
         return carry
 
     def ahead(self, literals: list[int]) -> tuple[list[int], list[int], list[int]]:
-        """Add up literals of one weight that nothing has been added to yet.
+        """Add up the input literals of one weight.
 
-        Returns what is left of them, and literals of twice and of four times their weight.
+        Returns the literals that remain, and literals of twice and of four times the weight.
         """
         return literals, [], []
 
 
 class Column:
-    """Literals of one binary weight, waiting to be added up.
+    """Literals of one binary weight that are still to be added.
 
-    `many`: literals of the whole sum; a few are taken as they come.
+    `many`: literals of the whole sum; if there are few, they are added in the given order.
     """
 
     def __init__(self, adders: Adders, many: int) -> None:
@@ -119,7 +119,7 @@ class Column:
         return self._entries[self._first - 1][2]
 
     def compress(self) -> tuple[int, int, list[int]]:
-        """Add up all but two of the literals, and return these and the carries; FALSE for what is not there."""
+        """Add up all but two of the literals; return these two, FALSE where there are fewer, and the carries."""
         carries = []
         while len(self) > 2:
             total, carry = self._adders.full(self._take(), self._take(), self._take())
@@ -140,12 +140,12 @@ def add_columns(
     """Return the literals of ``sum of weight * literal + constant``, least significant bit first.
 
     `terms` are (weight, literal) with weights above 0; the constant is at least 0. There are as many literals
-    as the largest value needs, and some cells may stay unused. Weights are written in the non-adjacent form:
-    ``-b`` is ``(1 - b) - 1``. Its constants may be negative along the way; all is added modulo a power of two
-    above the largest sum.
+    as the largest value needs; some cells may be unused. Weights are written in the non-adjacent form:
+    ``-b`` is ``(1 - b) - 1``. Intermediate constants may be negative: sums are modulo a power of two
+    above the largest value.
 
-    With `by_sixes`, six literals of a column become three as long as there are as many: their number, each bit
-    of which is one lookup table of six inputs. That takes about as many cells and half of the tables.
+    With `by_sixes`, groups of six literals of a column become three: their count, each bit of which is one lookup
+    table of six inputs. That needs about the same cells and half the lookup tables.
     """
     width = (sum(weight for weight, _ in terms) + constant).bit_length()
     digits = [
@@ -189,9 +189,9 @@ def _fill(columns: Sequence[Column], fresh: Sequence[list[int]], adders: Adders)
 def _in_sixes(
     builder: NetlistBuilder, digits: Sequence[tuple[int, int]], width: int
 ) -> list[tuple[int, int]]:
-    """Make three literals of six, round by round, and then two of three, until no column has more than two.
+    """Reduce six literals to three in rounds, then three to two, until no column has more than two.
 
-    Five of a column go with one of the next: they count to seven, which three literals can just hold.
+    Five of a column can be grouped with one of the next: their sum is at most seven, which fits three bits.
     """
     columns: list[list[int]] = [[] for _ in range(width + 1)]
     for column, literal in digits:
@@ -225,7 +225,7 @@ def _taken(waiting: list[int], count: int) -> list[int]:
 
 
 def _count_six(builder: NetlistBuilder, six: Sequence[int]) -> tuple[int, ...]:
-    """Return how many of six literals are true, least significant bit first."""
+    """Return the number of true literals among six, least significant bit first."""
     first, first_carry = full_adder(builder, *six[:3])
     second, second_carry = full_adder(builder, *six[3:])
     low, carry = full_adder(builder, first, second, FALSE)
@@ -233,7 +233,7 @@ def _count_six(builder: NetlistBuilder, six: Sequence[int]) -> tuple[int, ...]:
 
 
 def _count_seven(builder: NetlistBuilder, five: Sequence[int], twice: int) -> tuple[int, ...]:
-    """Return how many of five literals are true, and two more if another one is."""
+    """Return the number of true literals among five, plus two if a sixth one is true."""
     first, first_carry = full_adder(builder, *five[:3])
     low, carry = full_adder(builder, first, *five[3:])
     return low, *full_adder(builder, first_carry, carry, twice)
@@ -298,7 +298,7 @@ def lower_sum(
     """Build tables as the bits of one number and return a literal per output.
 
     `tables` is ``(outputs, 2 ** inputs)`` 0/1, input and output 0 least significant. None if the polynomial has
-    more than `most_digits` nonzero digits in all (see `signed_digits`) or is a single one.
+    more than `most_digits` nonzero digits in total (see `signed_digits`) or only one.
     """
     width = len(tables)
     if not 1 < width <= _MAX_BITS:
@@ -349,16 +349,16 @@ def _coefficients(tables: NDArray[np.uint8], width: int) -> NDArray[np.int64]:
 # Sharing subexpressions of constant matrices is old (R. I. Hartley, "Subexpression sharing in filters using
 # canonic signed digit multipliers", IEEE Trans. Circuits and Systems II 43 (1996)).
 #
-# A sum that shares nothing takes as many cells in this order as in any other.
+# A sum that shares nothing needs the same number of cells in any order.
 
 _GROUP = 7
-"""The literals whose sum three bits hold."""
+"""The literals of a group, whose sum fits three bits."""
 WIDE = 12
-"""Terms of a sum from which on it is worth trying."""
+"""Minimum terms of a sum for which this is tried."""
 
 
 class SharedAdders(Adders):
-    """Full adders of which no parity is built twice, and sums that take their literals in one order."""
+    """Full adders that share parities, and sums that add their literals in a fixed order."""
 
     def __init__(self, builder: NetlistBuilder) -> None:
         super().__init__(builder)
@@ -388,7 +388,7 @@ class SharedAdders(Adders):
         return left, twice, four_times
 
     def _added(self, literals: list[int]) -> tuple[list[int], list[int]]:
-        """Add up all but two literals, those beside each other first; return what is left and the carries."""
+        """Add up all but two literals, adjacent ones first; return the two and the carries."""
         carries = []
         while len(literals) > 2:
             pairs = [
@@ -404,7 +404,7 @@ def add_factored(
 ) -> list[int]:
     """Return the literals of ``sum of weight * literal + constant``, least significant bit first.
 
-    As `add_columns`; what the weights have in common is multiplied afterwards where that takes fewer adders.
+    Like `add_columns`, but a common factor of the weights is multiplied afterwards if that needs fewer adders.
     """
     common = gcd(*(weight for weight, _ in terms))
     direct = sum(len(signed_digits(weight)) for weight, _ in terms)

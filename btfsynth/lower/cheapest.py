@@ -1,6 +1,6 @@
 """The cheapest form of a pseudo-Boolean constraint, chosen by building all of them and counting cells.
 
-A candidate is cells built on trial, measured, taken back, and made again if they are the cheapest.
+Each candidate is built, counted and removed again; the cheapest one is rebuilt.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SPARE = 32
 
 
 def with_least_weights(constraint: PseudoBoolean) -> PseudoBoolean:
-    """Return the same function with the least weights; as it is if it has too many inputs to list them."""
+    """Return the same function with minimum weights, or unchanged if it has too many inputs to list."""
     width = len(constraint.literals)
     if not 1 < width <= _LISTED or max(constraint.weights) == 1:
         return constraint
@@ -78,10 +78,10 @@ def _candidates(builder: NetlistBuilder, constraint: PseudoBoolean) -> Iterator[
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a literal takes beyond the cells that a builder has already.
+    """The cells that a literal needs beyond those of the builder.
 
     `cells` has the fan-in of every missing cell in topological order: literals of nodes of the builder, and
-    of these cells as if they were appended from `start` on. `output` is the literal in the same numbers.
+    of these cells numbered from `start`. `output` is the literal in the same numbering.
     """
 
     form: str
@@ -141,7 +141,7 @@ _Cells = tuple[tuple[int, int, int], ...]
 
 
 def lower_known(builder: NetlistBuilder, constraint: PseudoBoolean) -> int | None:
-    """Build a constraint from the table and return its literal, or None if it is not there."""
+    """Build a constraint from the table and return its literal, or None if it is not in the table."""
     weights = np.array([*constraint.weights, 0], dtype=object)
     # The constant as a variable: sum w b >= B is sum w x + (sum w - 2 B + 1) > 0, always an odd sum.
     weights[-1] = int(weights.sum()) - 2 * constraint.bound + 1
@@ -172,7 +172,7 @@ def _signs(width: int) -> NDArray[np.int64]:
 
 
 def _chow(weights: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Return the Chow parameters of a self-dual function, on a scale that all of them share."""
+    """Return the Chow parameters of a self-dual function, on a common scale."""
     signs = _signs(len(weights))
     on = np.array((signs.astype(object) @ weights) > 0, dtype=np.bool_)
     sums: NDArray[np.int64] = signs[on].sum(axis=0) << (KNOWN_INPUTS + 1 - len(weights))
@@ -193,11 +193,11 @@ def _table() -> tuple[dict[_Key, _Cells], dict[_Key, _Cells]]:
 
 
 SPLIT_INPUTS = 12
-"""Inputs up to which splitting is worth trying: it may double the cells with every one."""
+"""Maximum inputs for splitting, which may double the cells with every input."""
 
 
 def lower_split(builder: NetlistBuilder, constraint: PseudoBoolean, known: int) -> int:
-    """Build a constraint and return its literal; known forms serve for at most `known` inputs."""
+    """Build a constraint and return its literal; known forms are used for up to `known` inputs."""
     return _split(builder, constraint, min(known, KNOWN_INPUTS), {})
 
 
@@ -228,10 +228,10 @@ def _split(
 
 
 def diagram_orders(constraint: PseudoBoolean) -> Iterator[tuple[int, ...]]:
-    """Yield the orders of the literals worth trying, each a permutation of their positions.
+    """Yield the orders of the literals to try, each a permutation of their positions.
 
-    By falling weight; by rising weight; by node, which neurons that read the same signals have in common,
-    upwards and downwards.
+    By descending and by ascending weight, then by ascending and by descending node, an order that neurons with
+    the same inputs share.
     """
     places = range(len(constraint.literals))
     falling = tuple(places)
@@ -244,7 +244,7 @@ def diagram_orders(constraint: PseudoBoolean) -> Iterator[tuple[int, ...]]:
 def lower_diagram(
     builder: NetlistBuilder, constraint: PseudoBoolean, order: tuple[int, ...], max_cells: int
 ) -> int | None:
-    """Build a constraint and return its literal, or None if it takes too many cells."""
+    """Build a constraint and return its literal, or None if it needs too many cells."""
     weights = [constraint.weights[place] for place in order]
     literals = [constraint.literals[place] for place in order]
     return _Diagram(builder, weights, literals, max_cells).build(constraint.bound - 1)
@@ -267,7 +267,7 @@ class _Diagram:
         self.made: dict[int, tuple[int, int, int]] = {}
 
     def build(self, threshold: int) -> int | None:
-        """Return the literal for a threshold, None once the limit is passed."""
+        """Return the literal for a threshold, or None if the limit is exceeded."""
         # Depth-first with an explicit stack: wide neurons are deeper than Python's recursion.
         stack = [(0, threshold)]
         while stack:

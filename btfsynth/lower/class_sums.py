@@ -1,10 +1,10 @@
-"""The output neurons of a classifier, with their sums: the class of the largest one is a number.
+"""The output neurons of a classifier, and the number of the class with the largest sum.
 
-All sums are brought to one scale and one offset, so that they are unsigned numbers of equally many bits;
-an output is on where its sum is above what the offset made of 0.
+All sums have one scale and one offset, which makes them unsigned numbers of the same width; an output is on
+if its sum is above the offset 0.
 
-A comparison is the carry out of ``a + !b``, one majority a bit. The largest of several numbers is found
-in rounds of pairs; a comparison and, for every bit of number and place, a choice of three cells.
+A comparison is the carry out of ``a + !b``, one majority per bit. The largest of several numbers is found in
+rounds of pairs, each a comparison and, per bit of the number and of its index, a multiplexer of three cells.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ClassNeuron:
 def lower_class_sums(
     builder: NetlistBuilder, neurons: Sequence[ClassNeuron], shared: SharedAdders | None = None
 ) -> tuple[list[int], list[int]]:
-    """Build all sums exactly, whatever the weights are, and compare them; no neuron reads another.
+    """Build all sums exactly, for any weights, and compare them; no neuron may read another.
 
     Returns a literal per neuron, true where its sum is above 0, and the literals of the label, least
     significant first: the number of the neuron with the largest sum, the first of equal ones.
@@ -65,7 +65,7 @@ def lower_class_sums(
 
 
 def _exact(neuron: ClassNeuron) -> tuple[dict[int, Fraction], Fraction]:
-    """Return the sum over 0/1 nodes: what each counts, and the rest."""
+    """Return the sum over 0/1 nodes: the weight of each node, and the constant."""
     rest = Fraction(neuron.bias)
     terms: dict[int, Fraction] = {}
     for weight, literal in zip(neuron.weights.tolist(), neuron.literals, strict=True):
@@ -131,9 +131,9 @@ def place_of_largest(
 ) -> list[int]:
     """Return the index of the largest number, the first of equal ones, as literals.
 
-    All numbers have equally many literals; literals are least significant first, here and in the result,
-    which has as many as the last index needs and at least one. With `shallow` four numbers are compared at
-    once, each with each, instead of two.
+    All numbers have the same width, least significant literal first, and so does the result, which is as wide
+    as the last index needs, at least one bit. With `shallow`, four numbers instead of two are compared at once,
+    each with each.
     """
     width = max(1, (len(numbers) - 1).bit_length())
     rivals: list[_Rival] = [

@@ -1,9 +1,9 @@
-"""A trained network as a netlist.
+"""Lower a trained network to a netlist.
 
-Neurons are lowered one after the other, each free to be anything where it does not matter. What it became
-is what the later ones then see, so that their own freedom is never used twice: at every moment the values
-here are those of the cells made so far and of the neurons still to be lowered behind them, and the outputs
-are right wherever they are cared for.
+Neurons are lowered one after the other, with don't-cares on the vectors where they do not matter. Later neurons
+see the values that earlier ones took there, so the same freedom is never used twice: at any time, the values
+are those of the cells made so far, followed by the neurons not lowered yet, and the outputs are correct
+wherever they matter.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _NEURON_EFFORT = 150_000
 _EFFORT = 4_000_000
 """... and of all neurons together."""
 _FREEDOM_WORK = 400_000_000
-"""Vectors times edges times neurons up to which it is worked out where neurons matter."""
+"""Maximum vectors times edges times neurons for computing the vectors where neurons matter."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,10 @@ class LoweringReport:
 
 
 def choose_preserve(dataset: Dataset, network: TrainedNetwork) -> Preserve:
-    """Choose what to keep: the targets if they say all there is to say, else the network.
+    """Choose what the netlist must match: the targets if they define the function completely, else the network.
 
-    Patterns that list every input vector, or whose source says that the others do not matter, leave
-    nothing to guess. A sample is there to be generalised from: what the network makes of the other vectors
-    is its result.
+    Targets define it if the patterns list every input vector, or if their source says that other vectors do not
+    matter. For a sample, the result is the network, with its values on the other vectors.
     """
     right = network.bits_right(dataset) == int(dataset.care_mask.sum())
     return Preserve.CARE if dataset.says_all and right else Preserve.NETWORK
@@ -79,9 +78,9 @@ def make_reference(
 ) -> Reference:
     """Return the vectors that lowering and passes are checked against.
 
-    `label` adds the number of the class (see `lower_network`); `seen`, ``(vectors, inputs)``, are vectors
-    that a sample contains beside the patterns. A `UsageError` if inputs are not Boolean, or if the targets
-    are to be kept and the network misses one or a label is wanted.
+    `label` adds the number of the class (see `lower_network`); `seen`, ``(vectors, inputs)``, are further
+    vectors of the sample. A `UsageError` if inputs are not Boolean, or if the targets are to be kept and
+    the network misses one or a label is requested.
     """
     if dataset.input_kind is not InputKind.BOOLEAN:
         raise UsageError(
@@ -105,13 +104,13 @@ def make_reference(
 def lower_network(
     network: TrainedNetwork, reference: Reference, label: bool = False
 ) -> tuple[Netlist, LoweringReport]:
-    """Turn every neuron into majority cells, each in the form with the fewest new ones.
+    """Turn every neuron into majority cells, in the form with the fewest new cells.
 
     If the reference is complete, the outputs that matter are kept on its vectors, and a neuron is free where
     it does not affect them. Otherwise each neuron is kept on every combination of its inputs. `label` adds a
-    port with the number of the class: of the output neuron with the largest sum ``W . x``, the first of equal
-    ones; every neuron is then kept on every combination too. A `NetlistError` if rounding decides on a neuron
-    or the result fails its check.
+    port with the number of the class: that of the output neuron with the largest sum ``W . x``, the first of
+    equal ones; then, too, every neuron is kept on every combination. A `NetlistError` if a neuron depends on
+    rounding or the result fails its check.
     """
     netlist, forms = (
         _OnVectors(network, reference).lower()
@@ -138,9 +137,9 @@ def _edges(
 
 
 def _exactly(network: TrainedNetwork, label: bool) -> tuple[Netlist, dict[str, int]]:
-    """Lower every neuron as it is on all combinations of its inputs.
+    """Lower every neuron exactly on all combinations of its inputs.
 
-    Where neurons are wide, once each for itself and once in adders that they share; fewer cells are kept.
+    Wide neurons are lowered separately and again with shared adders; the version with fewer cells is kept.
     """
     alone = _exactly_by(network, label, share=False)
     if network.topology.fan_in.max() <= WIDE:
@@ -247,7 +246,7 @@ class _OnVectors:
         return best
 
     def _table(self, on: NDArray[np.bool_], matters: NDArray[np.bool_]) -> Candidate | None:
-        """Return a neuron by its table over the network's inputs, None if they are too many."""
+        """Lower a neuron from its table over the network's inputs; return None if these are too many."""
         if len(self.inputs) > MAX_EXHAUSTIVE_INPUTS:
             return None
         start = self.builder.n_cells
@@ -257,7 +256,7 @@ class _OnVectors:
         )
 
     def _follow(self, neuron: int, literal: int) -> None:
-        """Let the later neurons see what this one has become where it did not matter."""
+        """Give the later neurons the values of this one where it did not matter."""
         signals = self.signals.follow(self.builder) if self.free else None
         if signals is None:
             self.free = False  # whatever is lowered from now on is right on every vector
@@ -268,7 +267,7 @@ class _OnVectors:
 
 
 class NeuronValues:
-    """Values of all nodes on ``(vectors, inputs)`` uint8 vectors, with some neurons replaced.
+    """The values of all nodes on ``(vectors, inputs)`` uint8 vectors, with some neurons replaced.
 
     `care` is ``(vectors, outputs)`` bool: the outputs that matter.
     """

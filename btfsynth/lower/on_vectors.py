@@ -1,12 +1,12 @@
-"""A neuron of which all that counts is known: the vectors on which it matters, and what it is there.
+"""Lower a neuron with known values on all vectors where it matters.
 
-Signals that are there already come first, then a majority of three of them, then threshold functions of
-its own inputs: weights dropped as they come, weights of the least sum, the fewest inputs. All are built and
-counted.
+An existing signal is tried first, then a majority of three of them, then threshold functions of the neuron's
+inputs: with weights dropped in order, with the minimum sum of weights, with the fewest inputs. All are built
+and counted.
 
-Where a neuron matters a literal is right or wrong about it, its *errors*. A literal without errors is the
-neuron; the majority of three is, if no two of them err together (the test of `btfsynth.passes.replacement`,
-before the neuron has cells of its own).
+The *errors* of a literal are the vectors where the neuron matters and has another value. A literal without
+errors can replace the neuron, and so can the majority of three literals if no two of them err together (the
+test of `btfsynth.passes.replacement`, before the neuron has cells of its own).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from btfsynth.netlist.netlist import majority_of
 from btfsynth.netlist.simulation import pack_bits
 
 _PAYS = 3
-"""Integer programs are solved where the best candidate takes at least this many cells."""
+"""Integer programs are solved if the best candidate needs at least this many cells."""
 _WHOLE_INPUTS = 14
 _NOTHING = 1e-9
 """Weights of a linear program that are zero but for rounding."""
@@ -42,7 +42,7 @@ class NeuronOnVectors:
     """A neuron to lower: ``(inputs,)`` float64 weights without the bias, and a literal per input.
 
     `seen`, ``(vectors, inputs)`` int8 -1/+1, are the values of the inputs; `on`, ``(vectors,)`` bool, is the
-    neuron's value, which counts where `matters`. `signals` are ``(nodes, words)`` uint64 signatures of the
+    neuron's value, relevant where `matters` is set. `signals` are ``(nodes, words)`` uint64 signatures of the
     builder's nodes, None if there are too many. Linear programs are solved up to `effort` inputs times
     vectors.
     """
@@ -57,7 +57,7 @@ class NeuronOnVectors:
 
 
 def lower_on_vectors(builder: NetlistBuilder, neuron: NeuronOnVectors) -> Candidate | None:
-    """Return the candidate of the fewest cells, None if the weights do not tell the on-set from the off-set."""
+    """Return the candidate with the fewest cells, None if the weights do not separate on-set and off-set."""
     existing = _from_signals(builder, neuron)
     if existing is not None:
         return existing
@@ -88,7 +88,7 @@ def _from_signals(builder: NetlistBuilder, neuron: NeuronOnVectors) -> Candidate
 
 
 def _functions(neuron: NeuronOnVectors) -> Iterator[ThresholdFunction | None]:
-    """Yield threshold functions that are right where the neuron matters."""
+    """Yield threshold functions that are correct where the neuron matters."""
     seen, on = neuron.seen[neuron.matters], neuron.on[neuron.matters]
     greedy = reduce_on_vectors(neuron.weights, seen, on)
     yield greedy
@@ -106,7 +106,7 @@ def _functions(neuron: NeuronOnVectors) -> Iterator[ThresholdFunction | None]:
 def _by_programs(
     seen: NDArray[np.int8], on: NDArray[np.bool_], inputs: NDArray[np.int64]
 ) -> Iterator[ThresholdFunction | None]:
-    """Yield what linear and integer programs over some of the inputs find."""
+    """Yield the solutions of linear and integer programs over some of the inputs."""
     sparse = sparse_weights(seen[:, inputs], on)
     if sparse is None:
         return
@@ -134,7 +134,7 @@ Words = NDArray[np.uint64]
 
 _MAX_LITERALS = 384
 _WORK = 20_000_000
-"""Words that are compared for one neuron at most."""
+"""Maximum words compared for one neuron."""
 _MAX_WORDS = 1 << 22
 
 
@@ -146,7 +146,7 @@ class SignalValues:
         self._values[1:] = inputs
 
     def follow(self, builder: NetlistBuilder) -> Words | None:
-        """Return ``(nodes, words)`` uint64 of all nodes made so far, None if that takes too much memory."""
+        """Return ``(nodes, words)`` uint64 of all nodes made so far, None if that needs too much memory."""
         nodes = 1 + builder.n_inputs + builder.n_cells
         words = self._values.shape[1]
         if nodes * words > _MAX_WORDS:
@@ -163,7 +163,7 @@ class SignalValues:
 
 
 def literal_errors(values: Words, target: Words, care: Words) -> Words:
-    """Return ``(2 * nodes, words)`` uint64: on which vectors each literal errs.
+    """Return ``(2 * nodes, words)`` uint64, the vectors on which each literal errs.
 
     `values`: ``(nodes, words)`` uint64, row 0 the constant false; `target` and `care`: ``(words,)`` uint64,
     the neuron and where it matters.
@@ -182,8 +182,8 @@ def find_signal(errors: Words) -> int | None:
 def find_majority(errors: Words) -> tuple[int, int, int] | None:
     """Return three literals of which no two err together, None if none are found.
 
-    Of many literals those with the fewest errors are looked at, and of the majorities that are right the
-    one of the lowest nodes is taken, nearest to the inputs.
+    If there are many literals, those with the fewest errors are tried; of the correct majorities, the one with
+    the lowest nodes, nearest to the inputs, is returned.
     """
     count = np.unpackbits(errors.view(np.uint8), axis=1).sum(axis=1, dtype=np.int64)
     limit = min(_MAX_LITERALS, int((_WORK / errors.shape[1]) ** 0.5))

@@ -1,10 +1,10 @@
 """Functions of up to 16 inputs from their tables, as one decision diagram for all outputs.
 
-The diagram is made from its last input upwards: at every level a pair of parts of the tables becomes one node,
-equal or complementary parts the same. A node whose one cofactor implies the other is one majority, others are
-exclusive ors or multiplexers of three cells. The size depends on the order of the inputs; sifting (Rudell,
-"Dynamic variable ordering for ordered binary decision diagrams", ICCAD 1993) moves each of them to its best
-place, counted in cells.
+The diagram is built from its last input upwards: at every level, two cofactors become one node, and equal or
+complementary ones share a node. A node is one majority if one cofactor implies the other; otherwise it is an
+exclusive or or a multiplexer of three cells. The size depends on the order of the inputs; sifting (Rudell,
+"Dynamic variable ordering for ordered binary decision diagrams", ICCAD 1993) moves each of them to the position
+with the fewest cells.
 
 Tables are uint8 0/1 arrays ``(outputs, 2 ** inputs)``, input 0 least significant in the index.
 """
@@ -25,7 +25,7 @@ _SIFTING_WORK = 150_000_000
 """Table entries that sifting may look at."""
 
 _RISING, _FALLING, _DIFFERENT, _CHOICE = 0, 1, 2, 3
-"""What a node is: a majority with its input or with the complement, an exclusive or, a multiplexer."""
+"""The kind of a node: a majority with its input or its complement, an exclusive or, or a multiplexer."""
 
 
 def lower_diagrams(
@@ -55,9 +55,9 @@ def diagram_cells(tables: NDArray[np.uint8], order: Sequence[int]) -> int:
 
 
 def sifted(tables: NDArray[np.uint8], order: Sequence[int]) -> tuple[list[int], int]:
-    """Return a better order and its cells: each input goes to its best place, until none moves.
+    """Return a better order and its cells: each input moves to its best position until none moves any more.
 
-    Large tables are sifted for part of the inputs only.
+    In large tables, only some of the inputs are sifted.
     """
     best = list(order)
     cells = diagram_cells(tables, best)
@@ -108,7 +108,8 @@ def _diagram(values: Any, n_inputs: Any, order: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _combined(part: Any, n_inputs: Any, order: Any, level: Any) -> Any:
-    """Join the cofactors of a level's input; returns the classes' pairs, the new parts, and how many classes.
+    """Join the cofactors of a level's input; returns the pairs of the classes, the new parts and the class
+    count.
 
     part: int64, the literal over the classes of every part, the inputs not yet joined in their order.
     """

@@ -1,7 +1,7 @@
 """Netlists of one function, built from its table in different ways: starting points for passes.
 
-Which of them passes make smallest depends on the function: of a multiplier the sum of its products, of a
-population count its adders, of a majority the known form, of most others a decision diagram.
+The best starting point depends on the function: the sum of products for a multiplier, adders for a population
+count, the known form for a majority, a decision diagram for most others.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class Start:
 def table_starts(
     like: Netlist, tables: Table, wanted: Table, orders: int = 1, seed: int = 1
 ) -> Iterator[Start]:
-    """Yield starting netlists with the ports of `like`, without those that do not apply to the function.
+    """Yield the starting netlists that apply to the function, with the ports of `like`.
 
     Both tables are ``(outputs, 2 ** inputs)`` uint8, input 0 least significant: `tables` 0/1, and `wanted` the
-    same with 2 for a don't-care. Diagrams are built in up to `orders` orders of the inputs: a sifted one first,
-    then in turn a random order and that order sifted. If the first diagram is large, it is the only one.
+    same, with 2 for a don't-care. Diagrams are built in up to `orders` orders of the inputs: a sifted one
+    first, then in turn a random order and that order sifted. If the first diagram is large, it is the only one.
     """
     ways: tuple[tuple[str, _Lowering], ...] = (
         ("adders", lambda builder, bits: lower_counted(builder, wanted, bits, pairs=False)),
@@ -107,9 +107,9 @@ def _reversed_sum(
 def lower_thresholds(
     builder: NetlistBuilder, tables: Table, literals: Sequence[int]
 ) -> list[int] | None:
-    """Build each output that is a threshold function in its cheapest form, all others as a diagram.
+    """Build each threshold function in its cheapest form and all other outputs as a diagram.
 
-    Returns a literal per output, or None if no output of three inputs or more is a threshold function.
+    Returns a literal per output, or None if no output with three or more inputs is a threshold function.
     """
     made: dict[int, int] = {}
     for output, table in enumerate(tables):
@@ -127,7 +127,7 @@ def lower_thresholds(
 
 
 def threshold_function(table: Table) -> ThresholdFunction | None:
-    """Return weights of a table over its inputs, None if it is no threshold function or none were found."""
+    """Return weights of a table over its inputs, or None if none were found."""
     width = len(table).bit_length() - 1
     support = []
     for place in range(width):
@@ -175,7 +175,7 @@ def lower_counted(
     """Build tables and return a literal per output, or None if no inputs are counted.
 
     `tables` is ``(outputs, 2 ** inputs)`` uint8: 0, 1, or 2 where it does not matter, input 0 least
-    significant. With `pairs` half adders serve too.
+    significant. With `pairs`, half adders are used too.
     """
     work = _Counted(builder, tables, literals)
     counted = False
@@ -202,7 +202,7 @@ class _Counted:
         self._left = list(range(len(tables)))
 
     def settle(self) -> None:
-        """Drop the outputs that are constants or signals, then the signals that none depends on."""
+        """Drop the outputs that are constants or signals, then the signals on which no output depends."""
         kept = []
         for row, output in enumerate(self._left):
             literal = self._as_literal(self._tables[row])
@@ -231,7 +231,7 @@ class _Counted:
         return None
 
     def triple(self) -> tuple[tuple[int, int], ...] | None:
-        """Return the first three (signal, complement) that no output tells apart."""
+        """Return the first three (signal, complement) in which all outputs are symmetric."""
         alike = {
             (i, j): flip
             for i, j in combinations(range(len(self._signals)), 2)
@@ -249,9 +249,9 @@ class _Counted:
         return None
 
     def pair(self) -> tuple[tuple[int, int], ...] | None:
-        """Return two (signal, complement) that no output tells apart, and that take all values.
+        """Return two (signal, complement) in which all outputs are symmetric, and that take all values.
 
-        The first two of which one gate is enough, else the first two.
+        The first pair for which one gate is enough, else the first pair.
         """
         found = None
         for i, j in combinations(range(len(self._signals)), 2):
@@ -266,7 +266,7 @@ class _Counted:
         return found
 
     def _one_gate(self, pair: tuple[tuple[int, int], ...]) -> tuple[bool, Table] | None:
-        """Return whether the AND of a pair says all (else the OR), and the tables over it; None if neither."""
+        """Return whether AND (else OR) can replace a pair, and the tables over it; None if neither can."""
         joined = self._joined(pair)
         if joined is None:
             return None
@@ -293,7 +293,7 @@ class _Counted:
         return True
 
     def _joined(self, group: tuple[tuple[int, int], ...]) -> list[Table] | None:
-        """Return the tables by how many of a group are 1, None if outputs tell them apart."""
+        """Return the tables over the number of ones in a group, None if an output is not symmetric in it."""
         places = [1 + signal for signal, _ in group]
         moved = np.moveaxis(self._tables, places, range(len(group)))
         joined: list[Table] = []
@@ -341,7 +341,7 @@ class _Counted:
         return list(full_adder(self._builder, a, b, c))
 
     def finish(self) -> list[int]:
-        """Build what is left and return the literals of all outputs."""
+        """Build the remaining functions and return the literals of all outputs."""
         width = len(self._signals)
         back = self._tables.transpose(0, *range(width, 0, -1))
         tables = np.ascontiguousarray(back).reshape(len(self._left), 1 << width)

@@ -1,17 +1,16 @@
-"""Threshold functions: from real weights to few inputs and small integers, and to a normal form over literals.
+"""Threshold functions: reduction to few inputs and small integer weights, and a normal form over literals.
 
-Two ways, by how much is known of the vectors a neuron will ever see:
+There are two reductions:
 
-- `reduce_on_vectors`: the vectors are all that matter (the care set, or every input vector there is). Weights
-  are dropped, smallest first, as long as a threshold still tells the on-set from the off-set.
-- `reduce_exactly`: nothing is known, the function of the neuron must stay the same on all its inputs. Weights
-  are rounded to integers where the rounding provably cannot change a sign, or dropped where all of the small
-  ones together cannot.
+- `reduce_on_vectors` keeps the function on given vectors (the care set, or all input vectors). Weights are
+  dropped, smallest first, while a threshold still separates on-set and off-set.
+- `reduce_exactly` keeps the function on all combinations of its inputs. Weights are rounded to integers if the
+  rounding provably changes no sign, and small ones are dropped if all of them together change none.
 
-A *pseudo-Boolean constraint* is what a threshold function is once its inputs are literals of a netlist:
-``sum of weights[j] * literals[j] >= bound`` over 0/1 literals with positive integer weights (Een and
-Soerensson, Translating pseudo-Boolean constraints into SAT, JSAT 2006): the normal form that every way
-of building a threshold function starts from.
+A *pseudo-Boolean constraint* is a threshold function over literals of a netlist: ``sum of weights[j] *
+literals[j] >= bound`` over 0/1 literals with positive integer weights (Een and Soerensson, Translating
+pseudo-Boolean constraints into SAT, JSAT 2006). All constructions of threshold functions start from this normal
+form.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _LARGEST_INTEGER = 8
 _LARGER_INTEGERS = tuple(step << power for power in range(2, 16) for step in (3, 4))
 """Larger integers that weights are rounded to where the vectors that count are known: 12, 16, 24, ..."""
 _LISTED = 12
-"""Inputs of which all combinations are listed at most."""
+"""Maximum inputs for listing all combinations."""
 _ROUNDING = 1e-9
 """Part of a sum that floating point may have lost."""
 
@@ -48,7 +47,7 @@ class ThresholdFunction:
 
 
 def _scaled(weights: NDArray[Any], threshold: float) -> tuple[list[int], int]:
-    """Return weights and threshold times one power of two that makes all of them integers, exactly."""
+    """Return weights and threshold, multiplied by a power of two that makes all of them exact integers."""
     numbers = [Fraction(float(weight)) for weight in weights] + [Fraction(float(threshold))]
     factor = max(number.denominator for number in numbers)
     *scaled, last = (int(number * factor) for number in numbers)
@@ -68,7 +67,7 @@ def _gap(sums: NDArray[Any], on: NDArray[np.bool_]) -> tuple[float, float]:
 def reduce_on_vectors(
     weights: NDArray[np.float64], values: NDArray[np.int8], on: NDArray[np.bool_]
 ) -> ThresholdFunction | None:
-    """Find few inputs and small integer weights that are right on given vectors.
+    """Find few inputs and small integer weights that are correct on given vectors.
 
     ``(inputs,)`` float64 weights, ``(vectors, inputs)`` int8 -1/+1 values, ``(vectors,)`` bool where the
     neuron is true. None if the given weights do not separate on-set and off-set by more than rounding could.
@@ -151,11 +150,11 @@ def _few_that_decide(weights: NDArray[np.float64], bias: float) -> ThresholdFunc
 
 @dataclass(frozen=True)
 class PseudoBoolean:
-    """True where the weights of the true literals sum to the bound or more.
+    """A constraint, true if the weights of the true literals sum to at least the bound.
 
-    Literals are of different nodes, none constant, by falling weight and then by node; weights are positive
-    and none exceeds the bound. A constant constraint has no literals, and the bound 0 for true and 1 for
-    false.
+    Literals are of different nodes, none constant, by descending weight and then by node; weights are positive
+    and none exceeds the bound. A constant constraint has no literals and the bound 0 (true) or 1
+    (false).
     """
 
     literals: tuple[int, ...]
@@ -170,10 +169,9 @@ class PseudoBoolean:
 
 
 def pseudo_boolean(function: ThresholdFunction, literals: Sequence[int]) -> PseudoBoolean:
-    """Bring a threshold function of literals to the normal form.
+    """Convert a threshold function of literals to the normal form.
 
-    Constants are folded, literals of one node are joined, and what no choice of the others can make up
-    for, or needs, is cut off.
+    Constants are folded, literals of one node are merged, and weights larger than necessary are reduced.
     """
     # sum w x > T with x = 2 b - 1 is sum 2 w b >= T + 1 + sum w.
     bound = function.threshold + 1
@@ -202,7 +200,7 @@ def normal_form(terms: Sequence[tuple[int, int]], bound: int) -> PseudoBoolean:
     if total < bound:
         return PseudoBoolean((), (), 1)
     terms, bound = _divided(terms, bound)
-    # A literal that is needed has to outweigh what all others can do without, one that is enough the bound.
+    # A literal that must be true needs a weight of slack + 1, one that suffices alone the weight of the bound.
     slack = sum(weight for weight, _ in terms) - bound
     for place, (weight, literal) in enumerate(terms):
         if weight > slack + 1:
@@ -216,28 +214,28 @@ def normal_form(terms: Sequence[tuple[int, int]], bound: int) -> PseudoBoolean:
 
 
 def _divided(terms: list[tuple[int, int]], bound: int) -> tuple[list[tuple[int, int]], int]:
-    """Divide by what all weights have in common; the bound is rounded up."""
+    """Divide by the greatest common divisor of the weights; the bound is rounded up."""
     divisor = gcd(*(weight for weight, _ in terms))
     return [(weight // divisor, literal) for weight, literal in terms], -(-bound // divisor)
 
 
-# Least-sum integer weights, by integer programming with HiGHS (Huangfu and Hall, 2018).
+# Minimum-sum integer weights, by integer programming with HiGHS (Huangfu and Hall, 2018).
 #
-# Which weights tell the on-set from the off-set is a set of linear inequalities, one a vector. Only the few
-# vectors nearest to the threshold matter: they are brought in as they turn out to be violated. The work is
-# bounded by the number of branch-and-bound nodes, not by time, so that the result is the same on every
-# machine; a solution is taken only if it is right in whole numbers.
+# Weights that separate on-set and off-set satisfy a set of linear inequalities, one per vector.
+# Only the few vectors nearest to the threshold matter: they are added when they are violated. The
+# work is bounded by the number of branch-and-bound nodes, not by time, so that the result is the
+# same on every machine; a solution is used only if it is correct in integers.
 
 _LARGEST = 64
 _NODES = 500
 _ROUNDS = 30
 _AT_ONCE = 48
-"""Vectors that are brought in a round; as many as there are inputs where these are more."""
+"""Vectors added per round, or as many as there are inputs if these are more."""
 _SLACK = 1e-6
 
 
 def least_weights(values: NDArray[np.int8], on: NDArray[np.bool_]) -> ThresholdFunction | None:
-    """Find integer weights of minimum sum that are right on given vectors.
+    """Find integer weights of minimum sum that are correct on given vectors.
 
     ``(vectors, inputs)`` int8 -1/+1 values; `on` ``(vectors,)`` bool. None if no weights up to 64 exist or
     the search does not finish.
@@ -252,7 +250,7 @@ def least_weights(values: NDArray[np.int8], on: NDArray[np.bool_]) -> ThresholdF
 
 
 def sparse_weights(values: NDArray[np.int8], on: NDArray[np.bool_]) -> NDArray[np.float64] | None:
-    """Return ``(inputs,)`` real weights of the least sum, of which many are zero; None if there are none."""
+    """Return ``(inputs,)`` real weights of minimum sum, many of them zero; None if there are none."""
     weights = _separate(_signed(values, on), whole=False)
     return None if weights is None else weights[:-1]
 

@@ -59,7 +59,7 @@ class IntegerTree:
         return reached
 
     def values(self, tests: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Return ``(rows,)`` int64, what the tree adds for ``(rows, tests)`` uint8 0/1."""
+        """Return ``(rows,)`` int64, the tree's contribution for ``(rows, tests)`` uint8 0/1."""
         places = _leaf_of(self.test, self.low, self.high, np.ascontiguousarray(tests))
         return np.asarray(self.value[places])
 
@@ -115,7 +115,7 @@ def lower_ensemble(
 ) -> list[int]:
     """Build an ensemble over literals of its tests; return the literals of the label, least significant first.
 
-    Exact for every combination of the tests, whatever the leaves are. See `add_columns` for `by_sixes`.
+    Exact for every combination of the tests, for any leaves. See `add_columns` for `by_sixes`.
     """
     terms, bias = _unsigned(builder, ensemble, tests)
     if len(bias) == 1:
@@ -134,7 +134,7 @@ def lower_ensemble(
 def lower_sums(
     builder: NetlistBuilder, ensemble: TreeEnsemble, tests: Sequence[int]
 ) -> list[list[int]]:
-    """Build the sums themselves, as two's complement numbers of one width, least significant bit first."""
+    """Build the sums as two's complement numbers of one width, least significant bit first."""
     terms, bias = _unsigned(builder, ensemble, tests)
     low = min(bias)
     high = max(b + sum(weight for weight, _ in own) for own, b in zip(terms, bias, strict=True))
