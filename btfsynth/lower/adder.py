@@ -119,7 +119,7 @@ class Column:
         return self._entries[self._first - 1][2]
 
     def compress(self) -> tuple[int, int, list[int]]:
-        """Add up all but two of the literals; return these two, FALSE where there are fewer, and the carries."""
+        """Add up all but two literals; return these two, FALSE if there are fewer, and the carries."""
         carries = []
         while len(self) > 2:
             total, carry = self._adders.full(self._take(), self._take(), self._take())
@@ -144,8 +144,8 @@ def add_columns(
     ``-b`` is ``(1 - b) - 1``. Intermediate constants may be negative: sums are modulo a power of two
     above the largest value.
 
-    With `by_sixes`, groups of six literals of a column become three: their count, each bit of which is one lookup
-    table of six inputs. That needs about the same cells and half the lookup tables.
+    With `by_sixes`, groups of six literals of a column become three: their count, each bit of which is one
+    lookup table of six inputs. That needs about the same cells and half the lookup tables.
     """
     width = (sum(weight for weight, _ in terms) + constant).bit_length()
     digits = [

@@ -1,8 +1,7 @@
-"""Grow a netlist cell by cell, hashed and folded as it grows; functions given as tables too.
+"""Build a netlist cell by cell with hashing and folding, or from truth tables.
 
-A table is built as a decision diagram, whose size is bounded whatever the function is. Where one cofactor
-implies the other, as far as is known, a majority joins them; what is unknown in them is then set so that the
-implication holds.
+A table is built as a decision diagram, whose size is bounded for any function. If one cofactor can imply the
+other, a majority joins them, and their don't-cares are set so that the implication holds.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from btfsynth.ports import Port, total_width
 
 
 class NetlistBuilder:
-    """The one way to make a netlist.
+    """Builder through which all netlists are made.
 
     Every cell is brought to a normal form (sorted fan-in, at most one complemented literal: majority is
     self-dual, so two or three complements become one or none on the fan-in and one on the result), ``MAJ(a,
-    a, b) = a`` and ``MAJ(a, !a, b) = b`` are folded, and a cell that exists is not made again.
+    a, b) = a`` and ``MAJ(a, !a, b) = b`` are folded, and an existing cell is reused.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class NetlistBuilder:
         return literal ^ int(flip)
 
     def extend(self, literals: list[int], cells: Iterable[Sequence[int]]) -> None:
-        """Append the literals of cells to those of nodes, in whose numbers their fan-in is."""
+        """Append the literals of cells to those of nodes; the cells' fan-in is numbered by these nodes."""
         for cell in cells:
             a, b, c = (value_of(literals, literal) for literal in cell)
             literals.append(self.maj(a, b, c))
@@ -89,7 +88,7 @@ class NetlistBuilder:
         return self._fanins[cell] if cell >= 0 else None
 
     def roll_back(self, n_cells: int) -> None:
-        """Forget the cells from number `n_cells` on; literals of them are void."""
+        """Forget the cells from number `n_cells` on; literals of them become invalid."""
         for key in self._fanins[n_cells:]:
             del self._hash[key]
         del self._fanins[n_cells:]
@@ -128,7 +127,7 @@ _UNKNOWN = 2
 
 
 def make_table(inputs: NDArray[np.uint8], on: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return ``(2 ** inputs,)`` uint8: 0, 1, or 2 where no vector tells.
+    """Return ``(2 ** inputs,)`` uint8: 0, 1, or 2 without a vector.
 
     `inputs` is ``(vectors, inputs)`` 0/1, the first input least significant in the index; `on`
     ``(vectors,)``.

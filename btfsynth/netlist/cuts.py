@@ -2,12 +2,12 @@
 
 A cut of a node is a set of nodes, its leaves, that every path from the inputs to it meets; the node is a
 function of them. Cuts are merged from those of the fan-in, bottom up (Cong and Ding, FlowMap, 1994; Mishchenko,
-Chatterjee and Brayton, "DAG-aware AIG rewriting", DAC 2006), a fixed number a node. Leaves that the function
+Chatterjee and Brayton, "DAG-aware AIG rewriting", DAC 2006), a fixed number per node. Leaves that the function
 does not depend on are dropped. Invariants: no cut of a node has all the leaves of another; the last cut is the
 node itself.
 
-A set of leaves is an ascending array of nodes, which may be longer than the set: the size goes with it, and
-what follows the last leaf is not looked at. `union`, `within` and `bits_of` serve the mapper's cuts too.
+A set of leaves is an ascending array of nodes, which may be longer than the set: its size is stored with
+it, and elements after the last leaf are ignored. The mapper's cuts also use `union`, `within` and `bits_of`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class TableMaps(NamedTuple):
 def find_cuts(netlist: AnyNetlist, most_leaves: int, per_node: int, *, smallest: bool) -> Cuts:
     """Return up to `per_node` (at least 2) cuts of each node, itself included, of up to 3 or 4 leaves.
 
-    Where there are more, the smallest ones stay if `smallest`, else the first ones.
+    If there are more, the smallest ones are kept if `smallest`, else the first ones.
     """
     n_nodes = netlist.n_nodes
     cuts = Cuts(
@@ -103,7 +103,7 @@ def union(first: Any, n_first: Any, second: Any, n_second: Any, limit: Any, out:
 
 @numba.njit(cache=True, nogil=True)
 def bits_of(part: Any, n_part: Any, whole: Any) -> Any:
-    """Return which leaves of a set a subset of it holds, as bits."""
+    """Return the positions of a subset's leaves in a set, as bits."""
     bits, place = 0, 0
     for i in range(n_part):
         while whole[place] != part[i]:
@@ -128,9 +128,9 @@ def within(part: Any, n_part: Any, whole: Any, n_whole: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _insert(cut: Any, n_leaves: Any, table: Any, kept: Any, rows: Any, smallest: Any) -> Any:
-    """Add a cut to those of a node unless one of them is a subset; returns how many there are.
+    """Add a cut to those of a node unless one of them is a subset; returns the number of cuts.
 
-    rows: (size, leaves, tables) of the node, changed. One place is left for the node itself.
+    rows: (size, leaves, tables) of the node, modified. One row is reserved for the node itself.
     """
     size, leaves, tables = rows
     for k in range(kept):
@@ -195,9 +195,9 @@ def _add_itself(node: Any, kept: Any, maps: Any, cuts: Any) -> None:
 def cuts_of_cell(
     row: Any, parity: Any, node: Any, maps: Any, cuts: Any, smallest: Any, scratch: Any
 ) -> None:
-    """Fill in the cuts of a cell, those of its fan-in being there. Modifies cuts.
+    """Fill in the cuts of a cell from those of its fan-in. Modifies cuts.
 
-    row: int32 ``(3,)``, its literals; scratch: int32 ``(2, most leaves)``.
+    row: int32 ``(3,)``, its literals; scratch: int32 ``(2, maximum leaves)``.
     """
     count, size, leaves, tables = cuts
     spread = maps.spread

@@ -2,9 +2,9 @@
 
 The smallest majority forms of every function of three inputs are found by exhaustive search. A form is a chain
 of cells over the local nodes 0 (the constant false), 1 to 3 (the inputs) and 4, 5, ... (its own cells in
-order), in literals of these. Chains of one, two and three cells are all listed; the few functions left over
-take four. Two forms of one function matter where a neighbour already has part of one: the sum of a full adder
-reads whichever majority its carry is.
+order), in literals of these. All chains of one, two and three cells are listed; the few other functions need
+four. Alternative forms of a function matter if part of one exists already: the sum of a full adder reads
+whichever majority is its carry.
 
 A table is a number of eight bits, bit ``v`` the value at the input vector ``v``, input 0 least significant.
 """
@@ -32,7 +32,7 @@ FORM_CELLS = 4
 _FIRST = 1 + FORM_INPUTS
 _INPUT_TABLES = (0x00, 0xAA, 0xCC, 0xF0)
 _FLIPS = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))
-"""Majority is self-dual: any other complements of the fan-in are one of these and an inverter."""
+"""Majority is self-dual: other complements of the fan-in are equivalent to these plus an inverter."""
 
 
 class SmallForms(NamedTuple):
@@ -121,7 +121,7 @@ def _next_cells(tables: NDArray[np.uint8]) -> Any:
 def _finish(
     found: _Found, shapes: _Shapes, tables: NDArray[np.uint8], cells: NDArray[np.int8]
 ) -> None:
-    """Find one form of four cells for every table that has none yet."""
+    """Find one form of four cells for every table without a form."""
     # Of chains with the same tables the first will do.
     keys = np.zeros((len(tables), 8), dtype=np.uint8)
     keys[:, : tables.shape[1]] = tables
@@ -178,17 +178,17 @@ MAX_TABLE_WIDTH = 6
 
 
 def and_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
-    """Return the AND of any number of literals, true of none."""
+    """Return the AND of any number of literals, true if there are none."""
     return _tree(builder.and_, literals, TRUE)
 
 
 def or_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
-    """Return the OR of any number of literals, false of none."""
+    """Return the OR of any number of literals, false if there are none."""
     return _tree(builder.or_, literals, FALSE)
 
 
 def xor_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
-    """Return the parity of any number of literals: three cells for every two more of them."""
+    """Return the parity of any number of literals: three cells for every two more literals."""
     # Three at a time where they are left over: MAJ(!MAJ(a, b, c), MAJ(a, b, !c), c).
     level = list(literals)
     while len(level) > 2:
@@ -230,7 +230,7 @@ def mux_gate(builder: NetlistBuilder, literals: Sequence[int]) -> int:
 
 
 def _parity(builder: NetlistBuilder, literals: Sequence[int]) -> int:
-    """Return the parity of up to three literals, their complements taken out of it."""
+    """Return the parity of up to three literals; complements are moved to the result."""
     flip = sum(literal & 1 for literal in literals) & 1
     plain = sorted(literal & ~1 for literal in literals)
     if len(plain) == 3 and FALSE not in plain:
@@ -265,7 +265,7 @@ def build_function(builder: NetlistBuilder, table: int, literals: Sequence[int])
 
 
 class _Decomposition:
-    """The best expansion of every table met, and the literals of those built."""
+    """The best expansion of every table found, and the literals of those built."""
 
     def __init__(self, builder: NetlistBuilder, literals: Sequence[int]) -> None:
         self.builder = builder
@@ -367,8 +367,8 @@ def build_cover(
 ) -> int:
     """Build a sum of products and return its literal.
 
-    A row is one product with a character per input, ``0``, ``1`` or ``-``; `on` is False if the rows say where
-    the function is false.
+    A row is one product with a character per input, ``0``, ``1`` or ``-``; `on` is False if the rows are the
+    off-set.
     """
     if len(literals) <= MAX_TABLE_WIDTH:
         recipe = _cover_recipe(tuple(rows), on, len(literals))
@@ -377,7 +377,7 @@ def build_cover(
 
 
 def table_gate(table: int) -> Callable[[NetlistBuilder, Sequence[int]], int]:
-    """Return what builds a function from its table, as gates are built."""
+    """Return a gate builder for a function given by its table."""
     return lambda builder, literals: build_table(builder, table, literals)
 
 
@@ -432,7 +432,7 @@ def _table_recipe(table: int, width: int) -> _Recipe:
 
 
 def _recipe(make: Callable[[NetlistBuilder, Sequence[int]], int], width: int) -> _Recipe:
-    """Return the cells and the output that a builder makes of `width` inputs, without unused cells."""
+    """Return the cells and the output that a gate builder makes from `width` inputs, without unused cells."""
     ports = (Port("x", width),) if width else ()
     builder = NetlistBuilder("cover", ports, (Port("y", 1),))
     netlist = builder.build([make(builder, [builder.input(bit) for bit in range(width)])])

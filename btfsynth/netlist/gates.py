@@ -1,11 +1,11 @@
-"""Netlists with parities: what a majority-inverter graph is written as for other tools and for FPGAs.
+"""Netlists with parities: the form of a majority-inverter graph for other tools and for FPGAs.
 
-The arrays are those of `Netlist` but for one thing: a parity is a cell whose literals fall. ``(8, 4, 2)`` is
-the exclusive or of the nodes 4, 2 and 1, ``(8, 4, 0)`` that of 4 and 2, and ``(2, 4, 8)`` is a majority. So
-what looks at the structure alone (levels, cones, references, hashing) serves both.
+The arrays are those of `Netlist`, except that a parity is a cell with descending literals. ``(8, 4, 2)`` is the
+exclusive or of the nodes 4, 2 and 1, ``(8, 4, 0)`` that of 4 and 2, and ``(2, 4, 8)`` is a majority. Code that
+reads only the structure (levels, cones, references, hashing) works for both.
 
 Normal form: the three literals are those of different nodes; a majority has at most one complement, a parity
-none. A `Basis` says which cells there may be.
+none. A `Basis` defines the allowed cells.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from btfsynth.ports import Port, total_width
 from btfsynth.settings.table import Basis
 
 KINDS = ("and", "or", "maj", "xor", "xor3")
-"""The cells by what they compute."""
+"""The cells by kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,7 @@ class GateBuilder:
         return 2 * (1 + bit)
 
     def maj(self, a: int, b: int, c: int) -> int:
-        """Return the majority; four cells, or three and a parity less, if the basis has none."""
+        """Return the majority, made of four cells if the basis has no majorities."""
         a, b, c = sorted((a, b, c))
         if a == b or b ^ c == 1:
             return a
@@ -165,7 +165,7 @@ class GateBuilder:
         return self._cell(rows[0], rows[1], rows[2]) ^ flip
 
     def xor(self, a: int, b: int, c: int = FALSE) -> int:
-        """Return the parity, of AND and OR cells if the basis has none."""
+        """Return the parity, made of AND and OR cells if the basis has no parities."""
         flip = (a ^ b ^ c) & 1
         x, y, z = sorted((a & ~1, b & ~1, c & ~1), reverse=True)
         if y == z:
@@ -179,7 +179,7 @@ class GateBuilder:
         return self._cell(x, y, z) ^ flip
 
     def extend(self, literals: list[int], cells: Iterable[Sequence[int]]) -> None:
-        """Append the literals of cells to those of nodes, in whose numbers their fan-in is."""
+        """Append the literals of cells to those of nodes; the cells' fan-in is numbered by these nodes."""
         for fanin in cells:
             a, b, c = (value_of(literals, literal) for literal in fanin)
             literals.append(self.xor(a, b, c) if fanin[0] > fanin[2] else self.maj(a, b, c))
@@ -239,7 +239,7 @@ def cell_words(fanin: Any, parity: Any, rows: Any, row: Any, target: Any) -> Non
     """Compute the signature of a cell, of literals in any order. Modifies target[row].
 
     fanin: three literals, int; parity: whether it is one, else a majority; rows: three arrays uint64 ``(nodes,
-    words)``, where each literal finds its node, often one; target: the array where the result goes.
+    words)``, the values for each literal, often the same array; target: the array for the result.
     """
     a, b, c = fanin
     flip_a, flip_b, flip_c = complement_mask(a), complement_mask(b), complement_mask(c)

@@ -1,17 +1,17 @@
-"""A netlist that grows under structural hashing, and whole netlists rebuilt by it.
+"""A netlist that grows under structural hashing, and the rebuilding of whole netlists.
 
-`majority` makes cells in the normal form of `NetlistBuilder` and never one twice: the table finds the node of
-a sorted fan-in by linear probing. What it makes is not in use until `hold` says so (see
-`btfsynth.netlist.kernels`): a candidate can be made, held, measured by the cells that come into use, dropped,
-and taken back with `roll_back`, so that a pass knows the exact gain of a change before it makes it.
+`majority` makes cells in the normal form of `NetlistBuilder`, each only once: the table finds the node of a
+sorted fan-in by linear probing. A new cell is not in use until `hold` is called (see
+`btfsynth.netlist.kernels`): a candidate can be made, held, measured by the number of cells that come into use,
+dropped and removed with `roll_back`, so a pass knows the exact gain of a change in advance.
 
-`rebuild` does for a whole netlist, compiled, what `NetlistBuilder` does cell by cell; the result is the same,
-literal for literal.
+`rebuild` is compiled code that does for a whole netlist what `NetlistBuilder` does cell by cell; the result is
+identical, literal for literal.
 
-A `Sweep` rebuilds a netlist cell by cell in topological order, each in the form that a pass chooses. Every
-node made so far is held as often as its old one was used, by cells still to come too. So the cells in use can
-be counted with any form of a cell in place, what hashing shares and what falls out of use included. What is
-called for every cell takes only those arrays of a sweep that it needs, which is faster.
+A `Sweep` rebuilds a netlist cell by cell in topological order, each in the form that a pass chooses. Every new
+node is held as often as the old one was used, including by cells not rebuilt yet. So the cells in use can be
+counted for any form of a cell, including cells shared by hashing and cells that fall out of use. Functions
+called for every cell get only the arrays of a sweep that they need, which is faster.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def slot_of(graph: Any, a: Any, b: Any, c: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def folded(a: Any, b: Any, c: Any) -> Any:
-    """Return the literal that a trivial majority is, or `NONE`."""
+    """Return the literal of a trivial majority, or `NONE`."""
     if a == b or a == c:
         return a
     if b == c:
@@ -118,7 +118,7 @@ def normal(a: Any, b: Any, c: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def cell_of(graph: Any, x: Any, y: Any, z: Any) -> Any:
-    """Return the node of a cell with this fan-in; it is made if it has to be. Modifies the graph."""
+    """Return the node of a cell with this fan-in; makes it if needed. Modifies the graph."""
     fanins, table, _, level, made, _, _ = graph
     slot = slot_of(graph, x, y, z)
     node = np.int64(table[slot])
@@ -133,7 +133,7 @@ def cell_of(graph: Any, x: Any, y: Any, z: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def majority(graph: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return the literal of a majority; a cell is made if it has to be. Modifies the graph."""
+    """Return the literal of a majority; makes a cell if needed. Modifies the graph."""
     literal = np.int64(folded(a, b, c))
     if literal != NONE:
         return literal
@@ -166,9 +166,9 @@ def fanin_of(graph: Any, literal: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def roll_back(graph: Any, count: Any) -> None:
-    """Forget the nodes from this number on; none may be in use. Modifies the graph.
+    """Remove the nodes from this number on; none may be in use. Modifies the graph.
 
-    Latest first: with linear probing the slot of the latest node is on no other node's way.
+    Latest first: with linear probing, no other node's probe sequence passes the slot of the latest node.
     """
     fanins, table, made = graph.fanins, graph.table, graph.made
     while made[0] > count:
@@ -241,7 +241,7 @@ def sorted_by_level(netlist: Netlist) -> Netlist:
 
 @numba.njit(cache=True, nogil=True)
 def _resolve(substitution: Any, resolved: Any) -> Any:
-    """Follow the chains of a substitution. Modifies resolved; returns whether all of them end."""
+    """Follow the chains of a substitution. Modifies resolved; returns False if a chain is cyclic."""
     n_nodes = substitution.shape[0]
     state = np.zeros(n_nodes, dtype=np.uint8)
     path = np.zeros(n_nodes + 1, dtype=np.int64)
@@ -278,7 +278,7 @@ def _in_range(literals: Any, n_nodes: Any) -> Any:
 def _rebuilt(fanins: Any, outputs: Any, first: Any) -> Any:
     """Do what `rebuild_from` does, for arrays of int32.
 
-    Returns the new fan-in and outputs, and what is wrong: 0, `_OUT_OF_RANGE` or `_CYCLIC`.
+    Returns the new fan-in and outputs, and an error code: 0, `_OUT_OF_RANGE` or `_CYCLIC`.
     """
     cells = fanins.shape[0]
     if not (_in_range(fanins, first + cells) and _in_range(outputs, first + cells)):
@@ -308,7 +308,7 @@ def _rebuilt(fanins: Any, outputs: Any, first: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _keep_driving(graph: Any, outputs: Any) -> Any:
-    """Close the gaps of the cells that drive no output; returns how many stay. Modifies fanins and outputs."""
+    """Remove the cells that drive no output; returns the number kept. Modifies fanins and outputs."""
     fanins, first, made = graph.fanins, graph.first, graph.made[0]
     number = np.zeros(
         made, dtype=np.int32
@@ -348,7 +348,7 @@ class Sweep(NamedTuple):
 
 @numba.njit(cache=True, nogil=True)
 def begin_sweep(fanins: Any, outputs: Any, first: Any, per_cell: Any = 4) -> Any:
-    """Return a sweep over the cells of a netlist, none of them made, with room for this many new ones each."""
+    """Return a sweep over the cells of a netlist, with room for this many new cells per old cell."""
     n_cells = fanins.shape[0]
     graph = new_graph(first, first + per_cell * n_cells + 4 * _ROOM)
     references = count_references(fanins, outputs, first)
@@ -362,20 +362,20 @@ def begin_sweep(fanins: Any, outputs: Any, first: Any, per_cell: Any = 4) -> Any
 
 @numba.njit(cache=True, nogil=True)
 def read_fanin(literal: Any, row: Any, fanin: Any) -> None:
-    """Find what a cell with these old literals reads now. Modifies fanin."""
+    """Convert the old fan-in of a cell to new literals. Modifies fanin."""
     for place in range(3):
         fanin[place] = value_of(literal, row[place])
 
 
 @numba.njit(cache=True, nogil=True)
 def has_room(graph: Any, cells_left: Any) -> Any:
-    """Return whether forms may be tried while this many cells at most are still to be made."""
+    """Return whether there is room to try forms if at most this many cells are still to be made."""
     return graph.made[0] + cells_left + _ROOM < graph.fanins.shape[0]
 
 
 @numba.njit(cache=True, nogil=True)
 def cells_with(graph: Any, literal: Any, fanin: Any, stack: Any) -> Any:
-    """Return how many cells more would be in use if a literal took the place of ``MAJ(fanin)``."""
+    """Return the change in cells in use if a literal replaced ``MAJ(fanin)``."""
     cells = hold(graph, literal >> 1, stack)
     for k in range(3):
         cells -= drop(graph, fanin[k] >> 1, stack)
@@ -387,7 +387,7 @@ def cells_with(graph: Any, literal: Any, fanin: Any, stack: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def settle(graph: Any, made: Any, uses: Any, fanin: Any, stack: Any) -> None:
-    """Hold the literal made for a cell as often as the cell was used, and drop its fan-in."""
+    """Hold the literal of a rebuilt cell as often as the cell was used, and drop its fan-in."""
     for _ in range(uses):
         hold(graph, made >> 1, stack)
     for place in range(3):

@@ -1,4 +1,4 @@
-"""Legal HDL names for modules and ports whose names come from anywhere."""
+"""Legal HDL names for modules and ports with arbitrary names."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ MAX_LENGTH = 100
 _LEGAL = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _LEGAL_VERILOG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CELL = re.compile(r"n+[0-9]+", re.IGNORECASE)
-"""What cells are called (see `cell_names`): their names keep clear of the ports as the netlist has
-them, so nothing else may become such a name."""
+"""Cell names (see `cell_names`): they avoid the netlist's ports, so other names must not have this form."""
 _SHOWN = 60
 
 
@@ -39,10 +38,10 @@ class HdlNames:
 
 
 def is_legal(name: str, verilog_only: bool = False) -> bool:
-    """Return whether a name can stand in Verilog, VHDL, Python and C++ as it is, or in Verilog alone.
+    """Return whether a name is legal unchanged in Verilog, VHDL, Python and C++, or in Verilog alone.
 
-    For all of them it begins with a letter (Amaranth takes a leading underscore as private) and is no reserved
-    word in any case.
+    In the first case it begins with a letter (Amaranth treats a leading underscore as private) and is not a
+    reserved word, ignoring case.
     """
     if len(name) > MAX_LENGTH:
         return False
@@ -76,10 +75,10 @@ def legal_names(
     reserved: Collection[str] = (),
     verilog_only: bool = False,
 ) -> HdlNames:
-    """Find legal names, all different; even if case is ignored, unless they are for Verilog only.
+    """Find distinct legal names; unless they are for Verilog only, they also differ when case is ignored.
 
-    A name that is legal and not yet taken stays as it is, whatever the others become; of a module and a port
-    of one name the port keeps it.
+    A legal name that is not taken is kept, independent of the others; if a module and a port share a name, the
+    port keeps it.
     """
 
     def key(name: str) -> str:
@@ -196,7 +195,7 @@ RESERVED_WORDS = frozenset(
 
 
 def cell_prefix(netlist: AnyNetlist) -> str:
-    """Return what stands before the number of a cell: ``n``, or more of them where a port is called so.
+    """Return the prefix of cell names: ``n``, repeated if port names begin the same way.
 
     Cells are numbered from 1, in the order in which the netlist has them.
     """

@@ -1,22 +1,23 @@
-"""The pieces that compiled code is made of: literals, words of 64 vectors, reference counts, random numbers.
+"""Building blocks of compiled code: literals, words of 64 vectors, reference counts, random numbers.
 
-Literals. `value_of` and `majority_of` are those of `btfsynth.netlist.netlist`, known to Numba once this module
-is imported; they are inlined.
+Literals. `value_of` and `majority_of` are those of `btfsynth.netlist.netlist`; importing this module registers
+them with Numba. They are inlined.
 
 Words. A signature is a row of uint64 words, 64 vectors each (see `btfsynth.netlist.simulation`). A complemented
-literal flips all bits: `complement_mask` is what its word is exclusive-or-ed with.
+literal flips all bits: `complement_mask` is the word to combine it with by exclusive or.
 
-References. ``references[node]`` counts the readers of a node among the outputs and the cells in use. A cell in
-use counts at its fan-in, one out of use does not; so the cells that fall out of use together with a node are
-its maximum fan-out-free cone. `release` and `retain` undo each other, and so do `drop` and `hold`. What they
-count in is any NamedTuple with the fields
+References. ``references[node]`` counts the readers of a node among the outputs and the cells in use. Only cells
+in use are counted as readers of their fan-in; so the cells that fall out of use together with a node are
+its maximum fan-out-free cone. `release` and `retain` are inverse, and so are `drop` and `hold`. They work on
+any NamedTuple with the fields
 
-- fanins, int32 ``(nodes, 3)``: the literals of each node, rows below ``first``, the first cell, not used;
-- references, int32 ``(nodes,)``, changed;
-- alias, int32 ``(nodes,)`` or None: the literal that stands for each node now, its own if none does;
+- fanins, int32 ``(nodes, 3)``: the literals of each node; rows below ``first``, the first cell, are unused;
+- references, int32 ``(nodes,)``, modified;
+- alias, int32 ``(nodes,)`` or None: the literal that replaces each node, its own if none does;
 
-``stack`` is scratch, integers, three places a node and one more. The NamedTuple goes as it is and is taken
-apart in the first lines: handing its arrays on one by one costs twice the time, as Numba counts their uses.
+``stack`` is an integer scratch array of three elements per node plus one. The NamedTuple is passed as a whole
+and unpacked in the first lines: passing its arrays one by one takes twice the time, because Numba counts
+references.
 
 Compilation. Kernels are compiled once per installation, at the first run; `compile_clock` and `watch_compiling`
 report it.
@@ -45,7 +46,7 @@ from btfsynth.netlist import netlist
 from btfsynth.time_box import unbroken
 
 NONE = -1
-"""In place of a literal: there is none."""
+"""Value for a missing literal."""
 
 
 def _find_blas_late() -> None:
@@ -58,9 +59,9 @@ def _find_blas_late() -> None:
 
 
 def _register_once() -> None:
-    """Let Numba register what it can compile, without its looking again at each of 250 attributes.
+    """Register with Numba what it can compile, without a refresh for each of 250 attributes.
 
-    Each of them asks for what has been registered meanwhile, which the call at the end does for all.
+    One call at the end refreshes all of them.
     """
     context = cpu_target.target_context
     with global_compiler_lock:
@@ -96,7 +97,7 @@ COUNTING = np.array(
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def complement_mask(literal: Any) -> Any:
-    """Return the word that flips what a literal complements: all ones or zero."""
+    """Return the word that complements the values of a complemented literal: all ones or zero."""
     return ~np.uint64(0) if literal & 1 else np.uint64(0)
 
 
@@ -114,8 +115,8 @@ def majority_words(
 ) -> None:
     """Compute the signature of a cell. Modifies target[row].
 
-    fanin: three literals, int; rows_a to target: uint64 ``(nodes, words)``, where each finds its node and where
-    the result goes, often one array.
+    fanin: three literals, int; rows_a to target: uint64 ``(nodes, words)``, the values for each literal and the
+    array for the result, often the same.
     """
     a, b, c = fanin
     flip_a, flip_b, flip_c = complement_mask(a), complement_mask(b), complement_mask(c)
@@ -135,14 +136,14 @@ def evaluate(fanins: Any, node: Any, values: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def resolve(alias: Any, literal: Any) -> Any:
-    """Return the literal that stands for one now."""
+    """Return the literal that replaces this one."""
     while alias[literal >> 1] >> 1 != literal >> 1:
         literal = value_of(alias, literal)
     return literal
 
 
 def _standing(alias: Any, literal: Any) -> Any:
-    """`resolve` where there are aliases, else the literal itself; Numba chooses by type."""
+    """`resolve` if there are aliases, else the literal itself; Numba chooses by type."""
     raise NotImplementedError
 
 
@@ -159,9 +160,9 @@ def _standing_compiled(alias: Any, literal: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def release(counted: Any, node: Any, stack: Any) -> Any:
-    """Take back a cell's references to its fan-in; return how many cells fall out of use.
+    """Remove a cell's references to its fan-in; returns the number of cells that fall out of use.
 
-    These are left in ``stack[1 : freed + 1]``, as they were found.
+    These are in ``stack[1 : freed + 1]``, in the order found.
     """
     fanins, references = counted.fanins, counted.references
     first, alias = counted.first, counted.alias
@@ -198,9 +199,9 @@ def retain(counted: Any, node: Any, stack: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def freed_with(counted: Any, node: Any, literals: Any, stack: Any) -> Any:
-    """Return how many cells below a cell fall out of use if literals replace its fan-in.
+    """Return the number of cells below a cell that fall out of use if literals replace its fan-in.
 
-    Negative literals are passed over.
+    Negative literals are skipped.
     """
     references = counted.references
     for k in range(len(literals)):
@@ -216,7 +217,7 @@ def freed_with(counted: Any, node: Any, literals: Any, stack: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def redirect(state: Any, node: Any, literal: Any, stack: Any) -> None:
-    """Let a literal stand for a cell everywhere, which falls out of use. Modifies the state.
+    """Replace a cell by a literal everywhere; the cell falls out of use. Modifies the state.
 
     state: fanins, outputs, references and first as in `btfsynth.passes.replacement`.
     """
@@ -238,7 +239,7 @@ def redirect(state: Any, node: Any, literal: Any, stack: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def hold(counted: Any, node: Any, stack: Any) -> Any:
-    """Use a node once more; return how many cells come into use."""
+    """Add a reference to a node; returns the number of cells that come into use."""
     fanins, references = counted.fanins, counted.references
     first, alias = counted.first, counted.alias
     woken, top = 0, 0
@@ -257,7 +258,7 @@ def hold(counted: Any, node: Any, stack: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def drop(counted: Any, node: Any, stack: Any) -> Any:
-    """Use a node once less; return how many cells fall out of use."""
+    """Remove a reference to a node; returns the number of cells that fall out of use."""
     fanins, references = counted.fanins, counted.references
     first, alias = counted.first, counted.alias
     freed, top = 0, 0
@@ -292,7 +293,7 @@ def random_state(seed: int) -> NDArray[np.uint64]:
 # Compilation
 
 _KIND = "numba:compile"
-"""Numba's event for a compilation; loading from the cache on disk has none."""
+"""Numba's event for a compilation; loading from the disk cache causes none."""
 
 
 class _Watcher(event.Listener):  # type: ignore[misc]

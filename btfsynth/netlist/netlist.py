@@ -2,15 +2,15 @@
 
 Encoding. Node 0 is the constant false, nodes 1 to n are the input bits in port order, the cells
 follow in topological order. A cell is the majority of three literals; inversion is a bit on the literal,
-never a cell. ``MAJ(0, a, b)`` is an AND and ``MAJ(1, a, b)`` is an OR: the kind of a cell is read off its
-constant fan-in, so there is one kind of cell to reason about.
+never a cell. ``MAJ(0, a, b)`` is an AND and ``MAJ(1, a, b)`` is an OR: a constant in the fan-in
+determines the kind, so all code handles one type of cell.
 
-A literal is a node and whether it is complemented, in one integer: ``literal = 2 * node + complement``, so
+A literal is one integer for a node and its complement bit: ``literal = 2 * node + complement``, so
 ``literal >> 1`` is the node, ``literal & 1`` whether it is complemented and ``literal ^ 1`` the complement, of
 integers and of integer arrays alike. Literal 0 is false and literal 1 is true.
 
-Compiled code calls `value_of` and `majority_of` too; `btfsynth.netlist.kernels` makes them known to it, so that
-this module does without Numba.
+Compiled code calls `value_of` and `majority_of` too; `btfsynth.netlist.kernels` makes them known to it, so
+this module does not need Numba.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def value_of(values: Sequence[int], literal: int) -> int: ...
 @overload
 def value_of(values: NDArray[Any], literal: Any) -> Any: ...
 def value_of(values: Any, literal: Any) -> Any:
-    """Return the value of a literal: that of its node, of which the lowest bit is flipped by a complement.
+    """Return the value of a literal: that of its node, with the lowest bit flipped by a complement.
 
-    The values may be bits, or literals themselves: those of the nodes in another netlist.
+    Values are bits, or literals of another netlist.
     """
     return values[literal >> 1] ^ (literal & 1)
 
@@ -52,7 +52,7 @@ def majority_of(x: Any, y: Any, z: Any) -> Any:
 def read_literals(fanin: Sequence[int], texts: Sequence[Text]) -> tuple[str, list[Text]]:
     """Return the kind of a cell, ``and``, ``or`` or ``maj``, and the texts of the literals it reads.
 
-    What stands for a constant that makes the kind is omitted.
+    The constant that determines the kind is omitted.
     """
     for constant, kind in ((FALSE, "and"), (TRUE, "or")):
         if constant in fanin:

@@ -28,7 +28,7 @@ Words = NDArray[np.uint64]
 _BLOCK = 8
 """Words of a cache line."""
 _FEW_WORDS = 1_000
-"""So many words of all nodes are computed before a kernel for the outputs alone is loaded."""
+"""Minimum words of all nodes from which a kernel for the outputs alone is loaded."""
 
 
 def pack_bits(bits: NDArray[Any]) -> Words:
@@ -81,8 +81,8 @@ def exhaustive_words(n_inputs: int) -> Words:
 def simulate_cells(fanins: Any, first_cell: int, values: Any) -> None:
     """Compute the signatures of cells with successive numbers in topological order. Modifies values.
 
-    fanins: (cells, 3) int32, those of the cells from ``first_cell`` on, all or some of a netlist's; values:
-    (nodes, words) uint64, what they read given, their own rows overwritten.
+    fanins: (cells, 3) int32, the cells from ``first_cell`` on, all or some of a netlist's; values:
+    (nodes, words) uint64, given for the nodes that the cells read; their own rows are overwritten.
     """
     for cell in range(fanins.shape[0]):
         fanin = (fanins[cell, 0], fanins[cell, 1], fanins[cell, 2])
@@ -126,7 +126,7 @@ def simulate(netlist: Netlist, inputs: Words) -> Words:
 def output_words(netlist: Netlist, inputs: Words) -> Words:
     """Return the signature of every output bit, ``(output bits, words)`` uint64.
 
-    Needs far less memory than `simulate` where there are many words.
+    Needs far less memory than `simulate` for many words.
     """
     _check_inputs(netlist, inputs)
     if netlist.n_nodes * inputs.shape[1] <= _FEW_WORDS:
@@ -157,11 +157,11 @@ _SAMPLE_VECTORS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Vectors with the outputs that are required on them.
+    """Vectors with their required outputs.
 
     `inputs` ``(input bits, words)``, `targets` and `care` ``(output bits, words)`` are uint64 signatures;
     `care` has ones where a target matters and zeros past the last vector. `complete` is False if the vectors
-    are a sample of the inputs, so that equality has to be proven on top.
+    are a sample of all inputs, so that equality must be proven separately.
     """
 
     preserve: Preserve
@@ -173,7 +173,7 @@ class Reference:
 
     @property
     def proof(self) -> str:
-        """How far checking against these vectors goes, in words."""
+        """Description of the check against these vectors."""
         if self.preserve is Preserve.CARE:
             return f"all {plural(self.vectors, 'pattern')}"
         if self.complete:

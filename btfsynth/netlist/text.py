@@ -1,4 +1,4 @@
-"""The netlist's own file format: plain text, one line a cell.
+"""The native netlist format: plain text with one line per cell.
 
 ::
 
@@ -16,12 +16,12 @@
     drive 12 8
 
 Names are JSON strings. A cell's line holds its three literals (see `netlist`): inputs are nodes 1, 2, ... in
-port order, cells are numbered on from there. ``drive`` gives one literal an output bit. Empty lines and lines
+port order, followed by the cells. ``drive`` gives one literal per output bit. Empty lines and lines
 that begin with ``#`` are ignored.
 
-A port whose bits are not numbered from 0 has its range in place of the width, as in ``input "a" [0:3]``. Where
-the file that was read had its inputs in another order than this one, ``input_pins 1 0 2`` gives the position of
-each input bit there; ``output_pins`` does that for the outputs.
+A port whose bits are not numbered from 0 has a range instead of a width, as in ``input "a" [0:3]``. If the
+original file had its inputs in another order, ``input_pins 1 0 2`` gives the position of each input bit there;
+``output_pins`` does the same for outputs.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from btfsynth.ports import Port, in_pin_order
 _MAX_CELLS = 50_000_000
 _MAX_WIDTH = 1_000_000
 _FEW_CELLS = 500
-"""So many are read line by line before the kernel that reads them at once is loaded."""
+"""Lines read one by one before the kernel that reads them at once is loaded."""
 _PINS = "_pins"
 _RANGE = re.compile(r"\[([0-9]{1,9}):([0-9]{1,9})\]")
 
@@ -126,7 +126,7 @@ class _Parser:
         return DataError(message, self.path, number)
 
     def following(self, expected: str) -> tuple[int, str]:
-        """Return the next line that says something, and its number."""
+        """Return the next line with content, and its number."""
         for line in self.lines:
             return line
         raise self.error(f"expected {expected}, got the end of the file", max(1, self.last))
@@ -239,9 +239,9 @@ class _Lines(Iterator[tuple[int, str]]):
         raise StopIteration
 
     def plain_cells(self, count: int, known: int) -> NDArray[np.int32] | None:
-        """Read this many lines of cells at once, if they are in the form that is written.
+        """Read this many cell lines at once if they are exactly in the written form.
 
-        Anything else, a mistake as well as a comment, is left to be read line by line: None.
+        Otherwise, as with a mistake or a comment, return None: the lines are then read one by one.
         """
         end = self._text.find("drive", self._at)
         # A cell takes six characters at least: no file can ask for more memory than its own size.

@@ -1,7 +1,7 @@
-"""What the arrays of a netlist say about it: levels, users, cones, cost.
+"""Properties of a netlist from its arrays: levels, users, cones, cost.
 
 The functions take the fan-in as int32 ``(cells, 3)`` literals with ``first_cell`` the node number of row 0,
-like `Netlist` holds it, and are compiled: passes call them from compiled code as well as from Python.
+as in `Netlist`, and are compiled: passes call them from compiled code and from Python.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def levels(netlist: Netlist) -> NDArray[np.int32]:
 
 
 def size_order(netlist: Netlist) -> tuple[int, int, int]:
-    """Return cells, depth and the sum of all levels: of equal cells the shallower netlist comes first."""
+    """Return cells, depth and the sum of all levels, for comparison: fewer cells first, then less depth."""
     level = levels(netlist)
     depth = int(level[netlist.outputs >> 1].max(initial=0))
     return netlist.n_cells, depth, int(level.sum(dtype=np.int64))
@@ -52,7 +52,7 @@ def depth_of(netlist: Netlist | GateNetlist) -> int:
 def heights(fanins: Any, outputs: Any, first_cell: Any) -> Any:
     """Return the cells on the longest path from every node to an output, int32 ``(nodes,)``.
 
-    -1 for what drives no output. A node is critical if level and height add up to the depth.
+    -1 for nodes that drive no output. A node is critical if level plus height is the depth.
     """
     height = np.full(first_cell + fanins.shape[0], -1, dtype=np.int32)
     for output in outputs:
@@ -126,9 +126,9 @@ def topological_order(fanins: Any, outputs: Any, first_cell: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def order_cells(fanins: Any, outputs: Any, first_cell: Any, order: Any) -> Any:
-    """Write the `topological_order` at the beginning of an array; returns how many cells these are.
+    """Write the `topological_order` to the beginning of an array; returns the number of cells.
 
-    order: int32, a place a row at least, changed. For where the order is found again and again.
+    order: int32, at least one element per row, modified. Avoids allocation in repeated calls.
     """
     seen = np.zeros(first_cell + fanins.shape[0], dtype=np.uint8)
     count = 0
@@ -171,7 +171,7 @@ class NetlistStatistics:
     depth: int
 
     def dominates(self, other: NetlistStatistics) -> bool:
-        """Return whether this costs less in cells, depth or inverters, and more in none of them."""
+        """Return whether this cost is lower in cells, depth or inverters, and higher in none."""
         own = (self.cells, self.depth, self.inverters)
         others = (other.cells, other.depth, other.inverters)
         return own != others and all(a <= b for a, b in zip(own, others, strict=True))

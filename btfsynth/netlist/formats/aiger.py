@@ -1,6 +1,6 @@
 """AIGER, ASCII and binary (A. Biere, The AIGER And-Inverter Graph format, 2007; version 1.9, 2011).
 
-The literals of AIGER are those of a netlist here: twice the variable, plus one for a complement, and variable 0
+AIGER literals are the same as those of a netlist: twice the variable, plus one for a complement, and variable 0
 the constant false. An AND becomes one cell. Names come from the symbol table; without one the inputs are
 the port ``x`` and the outputs the port ``y``. Latches are an error or become ports.
 """
@@ -36,7 +36,7 @@ _SYMBOL = re.compile(r"([ilobcjf])([0-9]{1,9}) (.+)")
 _MAX_PORTS = 1_000_000
 _MAX_ANDS = 50_000_000
 _CHECKED = {"b": "bad state", "c": "constraint"}
-"""What version 1.9 has beside outputs: functions of inputs and latches as these are."""
+"""Additions of version 1.9 that are read as outputs: functions of inputs and latches."""
 
 _UNSUPPORTED = ("justice properties", "fairness constraints")
 _NAMELESS = {"o": "y", "b": "bad", "c": "constraint"}
@@ -50,7 +50,7 @@ class _Header:
     outputs: int
     ands: int
     kinds: dict[str, int]
-    """How many outputs (o), bad states (b) and constraints (c) these outputs are."""
+    """The numbers of outputs (o), bad states (b) and constraints (c) among these outputs."""
     binary: bool
     size: int  # bytes of the header line with its end
 
@@ -61,7 +61,7 @@ class _Header:
 
 @dataclass(frozen=True)
 class _Graph:
-    """Fan-ins of the cells; literals of the outputs, then of what latches read; where the symbols begin.
+    """Fan-ins of the cells; literals of the outputs, then of the latch inputs; where the symbols begin.
 
     Inputs, then latches, are the nodes from 1 on.
     """
@@ -198,8 +198,8 @@ def _decode(data: Any, at: int, variable: int, fanins: Any) -> tuple[int, int, b
     """Decode the differences of the ANDs.
 
     data: (bytes,) uint8; at: where they begin; variable: that of the first AND; fanins: (ands, 3)
-    int32, overwritten. Returns how many were decoded, the byte behind them, or the one where the AND
-    begins that could not be decoded, and whether this one is wrong rather than cut off.
+    int32, overwritten. Returns the number decoded, the position after them or of the AND that could not be
+    decoded, and whether that AND is invalid rather than truncated.
     """
     for row in range(len(fanins)):
         begin = at
@@ -397,7 +397,7 @@ def _nameless(ports: tuple[Port, ...]) -> tuple[Port, ...]:
 def _listed(
     file: SourceFile, names: dict[int, str], count: int, default: str, what: str
 ) -> list[str]:
-    """Return one name a position: those of the file, or the bits of a bus if it has none."""
+    """Return one name per position: those of the file, or the bits of a bus if it has none."""
     if not names:
         return [default] if count == 1 else [f"{default}[{place}]" for place in range(count)]
     taken = set(names.values())
@@ -425,7 +425,7 @@ def aiger_names(netlist: Netlist) -> HdlNames:
 def emit_aag(netlist: Netlist, names: HdlNames, provenance: Mapping[str, str]) -> str:
     """Return the netlist as ASCII AIGER with symbol table and comment, pins in their order.
 
-    There are no symbols where none of the ports was given a name.
+    Symbols are omitted if no port was given a name.
     """
     graph = _and_graph(netlist)
     lines = [f"aag {_counts(graph)}"]

@@ -62,7 +62,7 @@ _GATES: Mapping[str, tuple[Make, int, int | None]] = MappingProxyType(
         "const0": (lambda _, __: FALSE, 0, 0),
     }
 )
-"""What builds a gate, and the minimum and the maximum number of its inputs."""
+"""The builder of a gate, and the minimum and maximum number of its inputs."""
 
 _REGISTERS = ("dff", "dff0", "dff1", "latch", "dffrse")
 """The last one as ABC writes it: data, then four control pins that are tied to ``gnd``."""

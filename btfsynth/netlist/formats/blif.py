@@ -1,9 +1,9 @@
 """The Berkeley Logic Interchange Format (University of California, Berkeley, 1992).
 
-Covers of any width, on-set or off-set; several models, of which the first that no other one uses is flattened
+Covers of any width, on-set or off-set; several models, the first of which that no other model uses is flattened
 through ``.subckt``; the ``.conn`` and the attributes that Yosys writes. Timing, area and a missing ``.end`` are
-ignored. What ``.exdc`` of the top lists does not matter; that of the models it uses is ignored, because their
-function stays the same. Latches are an error or become ports.
+ignored. The ``.exdc`` of the top model gives don't-cares; those of the models it uses are ignored, because
+their function is kept. Latches are an error or become ports.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class _Model:
     instances: list[_Instance] = field(default_factory=list)
     latches: list[_Latch] = field(default_factory=list)
     dont_cares: _Model | None = None
-    """What ``.exdc`` begins: nets of the names of outputs, 1 where these do not matter."""
+    """The part after ``.exdc``: nets with names of outputs, 1 where these do not matter."""
 
 
 def parse_blif(file: SourceFile, comb: bool = False) -> Design:
@@ -114,14 +114,14 @@ def parse_blif(file: SourceFile, comb: bool = False) -> Design:
 
 
 def _tops(models: dict[str, _Model]) -> list[_Model]:
-    """Return the models that no other one uses; the first of all if there is none."""
+    """Return the models that no other model uses, or the first model if there are none."""
     used = {instance.model for model in models.values() for instance in model.instances}
     unused = [model for name, model in models.items() if name not in used]
     return unused or [next(iter(models.values()))]
 
 
 def _lines(file: SourceFile) -> Iterator[tuple[int, list[str]]]:
-    """Yield the words of every line that has some, with continued lines joined.
+    """Yield the words of every non-empty line, with continued lines joined.
 
     A state machine between ``.start_kiss`` and ``.end_kiss`` is skipped: the gates beside it implement it.
     """
@@ -188,7 +188,7 @@ def _parse(file: SourceFile) -> dict[str, _Model]:
 
 
 def _statement(file: SourceFile, model: _Model, words: list[str], line: int) -> _Gate | None:
-    """Add what a line says to a model; returns the gate that rows may follow."""
+    """Add a line to a model; returns the gate that rows may follow."""
     keyword, *rest = words
     if keyword in (".inputs", ".outputs"):
         declared = model.inputs if keyword == ".inputs" else model.outputs
@@ -312,7 +312,7 @@ def _flatten(file: SourceFile, models: dict[str, _Model], top: _Model, nets: Net
 
 
 def _add_dont_cares(file: SourceFile, top: _Model, nets: NetTable) -> None:
-    """Put the gates that ``.exdc`` of the top has into the table, as nets apart from the others."""
+    """Add the gates of the top model's ``.exdc`` to the table, as separate nets."""
     inner = top.dont_cares
     if inner is None:
         return

@@ -4,7 +4,7 @@ A cell is a list of functions of at most six inputs, each given by its truth tab
 input vector ``v``, the first input least significant. A function may read the output of an earlier one.
 Cells of different vendors with the same name are distinguished by their ports.
 
-A flip-flop is given by the function that its next value is. Its clock and its initial value are ignored, and
+A flip-flop is given by the function of its next value. Its clock and its initial value are ignored, and
 an asynchronous reset is read as a synchronous one, because registers are cut into ports anyway.
 """
 
@@ -28,7 +28,7 @@ class CellFunction:
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """Which ports a cell must have to be meant, and what makes its functions."""
+    """The ports by which a cell is recognised, and the function that makes its functions."""
 
     ports: frozenset[str]
     make: Callable[[Parameters], Sequence[CellFunction]]
@@ -37,9 +37,9 @@ class _Cell:
 def library_cell(
     kind: str, ports: Collection[str], parameters: Parameters
 ) -> tuple[Sequence[CellFunction], bool] | None:
-    """Return the functions of a cell or the one of a flip-flop, and whether it is one; None if unknown.
+    """Return the functions of a cell or the one of a flip-flop, and whether it is a flip-flop; None if unknown.
 
-    A parameter that is a text of 0 and 1 is binary. ValueError if one is missing or does not fit.
+    A parameter that is a text of 0 and 1 is binary. ValueError if a parameter is missing or invalid.
     """
     for cell in _CELLS.get(kind, ()):
         if set(ports) <= cell.ports:
@@ -296,8 +296,8 @@ def find_flipflop(
 ) -> CellFunction | None:
     """Return the next value of a flip-flop as a function of its inputs and of its output ``Q``.
 
-    None if it is no flip-flop with these ports. Parameters such as ``IS_D_INVERTED`` invert a pin; ValueError
-    if one is no bit.
+    None if it is not a flip-flop with these ports. Parameters like ``IS_D_INVERTED`` invert a pin; ValueError
+    if one is not a bit.
     """
     yosys = _YOSYS_FLIPFLOP.fullmatch(kind)
     if yosys is not None:
@@ -372,7 +372,7 @@ def _of_yosys(kind: str, marks: str) -> CellFunction | None:
 
 
 def _of_trellis(ports: Collection[str], parameters: Mapping[str, int | str]) -> CellFunction:
-    """Return the next value of the flip-flop of ECP5, whose reset comes before its enable."""
+    """Return the next value of the ECP5 flip-flop, whose reset overrides its enable."""
 
     def chosen(name: str, allowed: Sequence[str]) -> str:
         value = str(parameters.get(name, allowed[0])).strip().strip('"').strip()

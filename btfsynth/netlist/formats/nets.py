@@ -33,7 +33,7 @@ class Design:
     """A netlist of the same inputs and outputs whose output bits are 1 where those of `netlist` do not matter;
     None if they always do."""
     latency: int | None = 0
-    """Registers on every path from an input to an output, which `netlist` has as wires; None if no output
+    """Registers on every path from an input to an output, which are wires in `netlist`; None if no output
     depends on an input."""
     counts_from_zero: bool = False
     """Whether the bits of every bus are numbered by significance, whatever its range is elsewhere."""
@@ -54,7 +54,7 @@ class NetTable:
         self._registers: list[tuple[int, int]] = []  # output, input
         self._register_ports: dict[int, str] = {}
         self._open: dict[int, int] = {}
-        """By the net of an output, the net that is 1 where the output does not matter."""
+        """For the net of an output, the net that is 1 where the output does not matter."""
 
     def net(self, name: str, line: int) -> int:
         number = self._numbers.get(name)
@@ -83,8 +83,8 @@ class NetTable:
     ) -> None:
         """Cut a register: its output becomes an input of the circuit, its input ``<output>_in`` an output.
 
-        These ports follow the others, as those that ``comb`` of ABC makes of the latches of an AIGER file.
-        `what` is its kind, for the message; `name` is what its ports are called, if not like the net `output`.
+        These ports follow the others, as ABC's ``comb`` orders those of the latches of an AIGER file. `what` is
+        the kind, for the message; `name` is the name of the ports, if not that of the net `output`.
         """
         if not self.comb:
             raise SequentialError(
@@ -119,7 +119,7 @@ class NetTable:
     ) -> Netlist:
         """Return the netlist; names such as ``p[0]``, ``p[1]`` become the bits of a port.
 
-        Declared ports, if a file has such, are those whose bits were added first.
+        Declared ports, if there are any, are those whose bits were added first.
         """
         return self._build(name, self._driven(), inputs, outputs)
 
@@ -173,7 +173,7 @@ class NetTable:
         return builder.build([literals[outputs[column]] for column in driven])
 
     def _needed(self, outputs: Sequence[int]) -> set[int]:
-        """Return the nets that outputs depend on; others may be undefined, as Yosys leaves them behind."""
+        """Return the nets that outputs depend on; others may be undefined, as Yosys sometimes leaves them."""
         needed, waiting = set(outputs), list(outputs)
         while waiting:
             gate = self._gates[waiting.pop()]
@@ -220,7 +220,7 @@ def topological_order(reads: Sequence[Sequence[int]]) -> tuple[list[int], list[i
     """Sort gates so that each comes after those it reads, by a depth-first search without recursion.
 
     Returns the order, incomplete if there is a combinational loop, and the gates of the loop, each read by the
-    one before it; an empty list if there is none.
+    one before it, or an empty list.
     """
     order: list[int] = []
     state = bytearray(len(reads))  # 0 new, 1 on the path, 2 done
@@ -250,11 +250,10 @@ _SHOWN = 60
 
 
 def token_names(netlist: AnyNetlist, forbidden: str, one_space: bool) -> HdlNames:
-    """Return names that a format can hold, all different bit by bit.
+    """Return names that are legal in a format and distinct bit by bit.
 
-    A name stays as it is unless it is taken or has a character that is `forbidden` or cannot be printed. With
-    `one_space` inputs and outputs share their names: an output may have the name of an input only if it is that
-    input.
+    A name is kept unless it is taken or has a `forbidden` or unprintable character. With `one_space`, inputs
+    and outputs share one name space: an output may have the name of an input only if it is that input.
     """
     notices: list[str] = []
     module = _mended(netlist.name, forbidden)

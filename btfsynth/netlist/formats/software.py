@@ -1,7 +1,7 @@
-"""A netlist as a program: a Python function over NumPy arrays, or C over words of 64 vectors; and as a table.
+"""A netlist as a program, a Python function over NumPy arrays or C over words of 64 vectors, or as a table.
 
-A cell is one statement. Names of ports come from files, so that they reach code only as legal identifiers, and
-comments without what could end these.
+A cell is one statement. Port names come from files, so code contains them only as legal identifiers, and
+comments contain them without characters that could end a comment.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ROWS_AT_ONCE = 1 << 16
 
 
 def python_names(netlist: AnyNetlist) -> HdlNames:
-    """Return names for Python, those of the outputs unchanged: they stand in texts alone."""
+    """Return names for Python, those of the outputs unchanged, since they occur only in strings."""
     names = legal_names(netlist.name, netlist.input_ports, (), _PYTHON_WORDS)
     return replace(names, outputs=netlist.output_ports)
 
@@ -88,7 +88,7 @@ def emit_python(netlist: AnyNetlist, names: HdlNames, provenance: Mapping[str, s
 
 
 def c_names(netlist: AnyNetlist) -> HdlNames:
-    """Return a name for C, those of the ports unchanged: they stand in a comment alone."""
+    """Return a name for C, those of the ports unchanged, since they occur only in a comment."""
     names = legal_names(netlist.name, (), ())
     return replace(names, inputs=netlist.input_ports, outputs=netlist.output_ports)
 
@@ -130,7 +130,7 @@ def emit_c(netlist: AnyNetlist, names: HdlNames, provenance: Mapping[str, str]) 
 
 
 class _Code:
-    """The statements of a netlist, in what Python and C have in common."""
+    """The statements of a netlist in the common syntax of Python and C."""
 
     def __init__(self, netlist: AnyNetlist, inputs: Sequence[str], zero: str) -> None:
         self.netlist = netlist
@@ -156,7 +156,7 @@ class _Code:
 
 
 def _facts(netlist: AnyNetlist, names: HdlNames, provenance: Mapping[str, str]) -> list[str]:
-    """Return what the head of a program says of it."""
+    """Return the header comment of a program."""
     inputs, outputs = plural(netlist.n_inputs, "input"), plural(netlist.n_outputs, "output")
     lines = [f"{names.module}: {inputs}, {outputs}, {plural(netlist.n_cells, 'cell')}.", ""]
     lines += [f"{_plain(key)}: {_plain(value)}" for key, value in provenance.items()]

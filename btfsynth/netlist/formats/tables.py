@@ -32,7 +32,7 @@ _MARKS = np.array(["0", "1", "-"])
 
 
 def parse_truth_design(file: SourceFile, _: bool = False) -> Design:
-    """Read a truth table; an output that does not matter takes the value that costs least."""
+    """Read a truth table; outputs that do not matter get the cheapest value."""
     dataset = _read(truth.read, file)
     return Design(_diagram(dataset), dont_care=_open_outputs(dataset))
 
@@ -40,8 +40,8 @@ def parse_truth_design(file: SourceFile, _: bool = False) -> Design:
 def parse_pla_design(file: SourceFile, _: bool = False) -> Design:
     """Read a PLA file of any number of inputs.
 
-    Up to 16 inputs an output that does not matter takes the value that costs least; beyond, what the rows do
-    not list is off, or on in types r and dr.
+    With up to 16 inputs, outputs that do not matter get the cheapest value; beyond, vectors that the rows do
+    not list are off, or on in types r and dr.
     """
     pla = parse_pla(file)
     products = _products(file, pla)
@@ -56,7 +56,7 @@ def parse_pla_design(file: SourceFile, _: bool = False) -> Design:
 
 
 def _read(read: Callable[[SourceFile], Dataset], file: SourceFile) -> Dataset:
-    """Read a table of which a netlist is to be made: none computes rows that contradict each other."""
+    """Read a table for a netlist; contradictory rows are an error."""
     dataset = read(file)
     if dataset.contradiction is not None:
         raise dataset.contradiction
@@ -64,7 +64,7 @@ def _read(read: Callable[[SourceFile], Dataset], file: SourceFile) -> Dataset:
 
 
 def _contradictions(file: SourceFile, pla: PlaFile) -> list[str]:
-    """Raise a `DataError` if a vector is on and off; return a note if there are too many rows to check."""
+    """Raise a `DataError` if a vector is both on and off; return a note if there are too many rows to check."""
     on, off = ((pla.marks == mark).any(axis=1) for mark in (ON, OFF))
     if int(on.sum()) * int(off.sum()) > _MAX_ROW_PAIRS:
         return [f"{len(on)} rows: not checked for contradictions"]

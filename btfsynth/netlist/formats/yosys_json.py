@@ -121,7 +121,7 @@ class _Reader:
         return Port(name, width, offset)
 
     def gates(self) -> Iterator[tuple[str, list[str], Make, str]]:
-        """Yield the net, what its gate reads, what builds that, and its description."""
+        """Yield the net, the inputs of its gate, the gate builder, and its description."""
         yield self.net("0"), [], lambda _, __: FALSE, "a constant"
         yield self.net("1"), [], lambda _, __: TRUE, "a constant"
         for port, direction, bits in self.port_list():
@@ -224,7 +224,7 @@ class _Reader:
         return self.net(bits[0])
 
     def net(self, bit: Any) -> str:
-        """Return how a net is called in messages: a number in the file, or a constant as text."""
+        """Return the name of a net in messages: a number in the file, or a constant as text."""
         if bit in ("0", "1", "x", "z"):
             return f"constant {bit}"
         if not isinstance(bit, int) or isinstance(bit, bool):
@@ -248,7 +248,7 @@ _TRUE_BITS = f"{1:032b}"
 
 
 def yosys_names(netlist: AnyNetlist) -> HdlNames:
-    """Return names that Yosys takes for public ones; no two ports and no bit of another have the same."""
+    """Return names that Yosys treats as public, different from each other and from the bits of other ports."""
     plain = token_names(netlist, _FORBIDDEN, one_space=False)
     taken: set[str] = set()
     found = []
