@@ -108,8 +108,7 @@ def _diagram(values: Any, n_inputs: Any, order: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _combined(part: Any, n_inputs: Any, order: Any, level: Any) -> Any:
-    """Join the cofactors of a level's input; returns the pairs of the classes, the new parts and the class
-    count.
+    """Join the cofactors of a level's input; returns the classes' pairs, the new parts and the class count.
 
     part: int64, the literal over the classes of every part, the inputs not yet joined in their order.
     """
