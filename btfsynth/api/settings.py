@@ -99,6 +99,7 @@ class ApproximateSettings(TypedDict, total=False):
     signed: bool
     bits: bool
     objective: str
+    basis: str
     sweeps: int
     time_limit: float
     jobs: int

@@ -14,14 +14,18 @@ from btfsynth.dataset.dataset import Dataset, InputKind
 from btfsynth.errors import DataError, UsageError
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow.simplify import optimise
+from btfsynth.lower.adder import lower_sum
 from btfsynth.lower.starts import table_starts
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist
 from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, evaluate, function_reference
 from btfsynth.ports import Port
+from btfsynth.time_box import time_box
 from btfsynth.verify.error_metrics import MAX_MEASURED_INPUTS
 
 Weights = NDArray[np.int64]
+_SUM_INPUTS, _SUM_DIGITS = 12, 256
+"""With more inputs a sum of up to so many products is taken as it is; making others smaller takes a minute."""
 _LARGEST = 1 << 31
 """Exclusive maximum of a weight."""
 
@@ -57,11 +61,26 @@ def exact_netlist(dataset: Dataset) -> tuple[Netlist, Weights | None]:
     wanted = np.where(weights[None, :] > 0, tables, np.uint8(2))
     ports = dataset.input_ports, dataset.output_ports
     like = NetlistBuilder(dataset.name, *ports).build([FALSE] * dataset.n_outputs)
+    made = _as_sum(like, tables) if like.n_inputs > _SUM_INPUTS else None
+    if made is None:
+        with time_box(None):  # for Ctrl-C in a kernel
+            made = _smallest(like, tables, wanted)
+    return made, None if (weights == 1).all() else weights
+
+
+def _smallest(like: Netlist, tables: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> Netlist:
     starts = table_starts(like, tables, wanted)
     smallest = min((start.netlist for start in starts), key=lambda netlist: netlist.n_cells)
     reference = function_reference(lambda vectors: evaluate(smallest, vectors), like.n_inputs)
-    made = optimise(smallest, reference, "fast").netlist
-    return made, None if (weights == 1).all() else weights
+    return optimise(smallest, reference, "fast").netlist
+
+
+def _as_sum(like: Netlist, tables: NDArray[np.uint8]) -> Netlist | None:
+    """Return a sum of few products as full adders, None if the tables are no such sum."""
+    builder = NetlistBuilder(like.name, like.input_ports, like.output_ports)
+    literals = [builder.input(bit) for bit in range(like.n_inputs)]
+    bits = lower_sum(builder, tables, literals, _SUM_DIGITS)
+    return None if bits is None else builder.build(bits)
 
 
 def read_weights(path: StrPath, ports: Sequence[Port]) -> Weights:

@@ -22,8 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btfsynth.approximation.and_walk import AndWalk
+from btfsynth.approximation.lut_walk import LutWalk
 from btfsynth.approximation.store import Point, Store
 from btfsynth.approximation.tolerance import AVERAGES
+from btfsynth.approximation.truncation import Truncated, sum_of, truncations
 from btfsynth.approximation.walk import Problem, Walk, get_ready, walk_once
 from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
 from btfsynth.events import ApproximationStatus, Note, OnEvent, StageBegan, ignore
@@ -32,7 +35,7 @@ from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.goal import Goal
 from btfsynth.settings.setting import Options
-from btfsynth.settings.table import APPROXIMATE, DEFAULT_TIME_LIMIT, Metric, Objective
+from btfsynth.settings.table import APPROXIMATE, DEFAULT_TIME_LIMIT, Basis, Metric, Objective
 from btfsynth.verify.error_metrics import MAX_MEASURED_INPUTS, Bounds, Reading, number
 from btfsynth.workers.executor import (
     Executor,
@@ -51,8 +54,12 @@ _MOST_PATIENCE = 64
 """Maximum factor of the patience, which doubles with every sweep."""
 _RUNGS = 6
 """Number of bounds below a given one, each half of the next."""
+_RUNGS_OF_SUM = 2
+"""As many are enough where walks start from sums without low terms."""
 _LATER = 3
 """Number of these in later sweeps, the last ones."""
+_LUT_TRIALS, _AND_TRIALS = 4, 16
+"""Trials of a table, or an AND, per trial of a cell, as they are that much faster."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ class ApproximateOptions(Options, settings=APPROXIMATE):
     signed: bool = False
     bits: bool = False
     objective: Objective = APPROXIMATE["objective"].default
+    basis: Basis = APPROXIMATE["basis"].default
     sweeps: int | None = None
     time_limit: float | None = None
     jobs: int = APPROXIMATE["jobs"].default
@@ -82,6 +90,13 @@ class ApproximateOptions(Options, settings=APPROXIMATE):
             Bounds(self.bounds)
         if self.signed and self.bits:
             raise UsageError("`signed`: single bits have no sign; omit `signed` or `bits`")
+        if self.basis is Basis.AIG and self.objective is Objective.LUT6:
+            raise UsageError("`objective`: lookup tables have no basis; leave out `basis`")
+        averages = sorted(m.value for m in self.bounds or (self.metric,) if m in AVERAGES)
+        if self.basis is Basis.AIG and averages:
+            raise UsageError(
+                f"`basis`: ANDs are counted within bounds of wce and wcre alone, got {', '.join(averages)}"
+            )
         if self.sweeps is None:
             self._fill("time_limit", DEFAULT_TIME_LIMIT)
         self._fill("jobs", processors())
@@ -137,6 +152,7 @@ def approximate(
     refuse_in_workers()
     reading = Reading.of(exact.output_ports, options.signed, options.bits)
     _require_provable(exact, options, weights)
+    _require_useful(reading, options)
     search = _Search(exact, reading, weights, source, options, on_event or ignore)
     store = Store(as_path(directory), search.identity, exact, reading, weights, source)
     return search.run(store, resume, executor)
@@ -152,8 +168,27 @@ def _require_provable(
             f"{exact.name}: with more than {MAX_MEASURED_INPUTS} inputs only `wce` of all vectors can be "
             f"proven, got {exact.n_inputs} inputs and {', '.join(sorted(m.value for m in asked))}"
         )
-    if not exact.n_inputs or not exact.n_cells:
-        raise UsageError(f"{exact.name}: expected a circuit with inputs and cells, got none")
+    if not exact.n_inputs:
+        raise UsageError(f"{exact.name}: expected a circuit with inputs, got constants alone")
+
+
+def _require_useful(reading: Reading, options: ApproximateOptions) -> None:
+    """Refuse bounds that any circuit keeps."""
+    spans = [(1 << width) - 1 for _, width, _ in reading.ports]
+    largest = {
+        Metric.WCE: max(spans),
+        Metric.WCRE: max(spans),
+        Metric.MAE: sum(spans),
+        Metric.MSE: sum(span * span for span in spans),
+        Metric.MRE: sum(spans),
+        Metric.EP: 1,
+    }
+    for metric, bound in options.bounds.items():
+        if bound >= largest[metric]:
+            raise UsageError(
+                f"{metric.value}: expected a bound below {largest[metric]}, as no circuit with these outputs "
+                f"can exceed it, got {number(bound):g}"
+            )
 
 
 class _Search:
@@ -170,7 +205,11 @@ class _Search:
         self.problem = Problem(format_netlist(exact), reading, weights)
         self.goal = Goal(options.objective)
         self.levels = ladder(reading, options)
+        self.sum = sum_of(exact, reading) if weights is None else None
+        if self.sum is not None and Metric.WCE in options.bounds:
+            self.levels = self.levels[-_RUNGS_OF_SUM:]
         self.kept: list[list[Point]] = [[] for _ in self.levels]
+        self.began_with: dict[Any, str] = {}  # by the key of a task
         self.walks = 0
         self.begin = time.monotonic()
 
@@ -184,6 +223,7 @@ class _Search:
             sorted((metric.value, str(most)) for metric, most in options.bounds.items()),
             options.metric.value,
             options.objective.value,
+            options.basis.value,
             options.seed,
             None if weights is None else weights.tobytes(),
         )
@@ -246,7 +286,8 @@ class _Search:
         """Load and compile everything in one worker first, so that the others find it compiled."""
         self.on_event(StageBegan("loading the kernels, compiled at first use"))
         averages = any(metric in AVERAGES for metric in self.options.bounds or (self._axis,))
-        task = Task("ready", "start", get_ready, (averages,))
+        walk = self._walk(1, 1, 0)
+        task = Task("ready", "start", get_ready, (averages, walk))
         for finished in completed(workers, [task], attempts=1):
             if finished.died:
                 raise ToolError(
@@ -276,29 +317,60 @@ class _Search:
                 store.write(front, self.walks)
 
     def _tasks(self, sweep: int, place: int) -> Iterator[Task]:
-        starts = self._starts(place)
+        starts = self._starts(sweep, place)
         base = _PATIENCE + _PATIENCE_CELL * self.exact.n_cells
         patience = base * min(_MOST_PATIENCE, 1 << sweep)
         for each in range(_BATCH):
             seed = (self.options.seed * 1009 + sweep) * 100_003 + place * 101 + each
-            walk = Walk(patience, seed=seed % (1 << 62), k=2 if each == 1 else 1)
+            walk = self._walk(patience, seed % (1 << 62), each)
+            start, said = starts[each % len(starts)]
+            key = (sweep, place, each)
+            if said:
+                self.began_with[key] = said
             yield Task(
-                (sweep, place, each),
+                key,
                 f"walk {each} at {self._words(place)}",
                 walk_once,
-                (self.problem, starts[each % len(starts)], self.levels[place], walk),
+                (self.problem, start, self.levels[place], walk),
             )
 
-    def _starts(self, place: int) -> list[str]:
-        """Return netlists to start from, alternately those of a bound and of the one below."""
+    def _walk(self, patience: int, seed: int, each: int) -> Walk | LutWalk | AndWalk:
+        if self.options.basis is Basis.AIG:
+            return AndWalk(_AND_TRIALS * patience, seed)
+        averages = any(metric in AVERAGES for metric in self.options.bounds or (self._axis,))
+        if self.options.objective is Objective.LUT6 and not averages:
+            return LutWalk(_LUT_TRIALS * patience, seed)
+        return Walk(patience, seed=seed, k=2 if each == 1 else 1)
+
+    def _starts(self, sweep: int, place: int) -> list[tuple[str, str]]:
+        """Return netlists to start from and what is to be said of them.
+
+        Turn by turn what is kept at a bound and below it; sums without low terms first of all, and one of them
+        in every later sweep.
+        """
         here = self.kept[place]
         below = self.kept[place - 1] if place else []
-        found: list[str] = []
+        found: dict[str, str] = {}
+        truncated = self._truncated(place)
+        if sweep == 0:
+            found.update(
+                (format_netlist(each.netlist), each.said) for each in truncated[: _BATCH - 1]
+            )
         for rank in range(_BATCH):
             for listed in (here, below):
-                if rank < len(listed) and listed[rank].netlist not in found:
-                    found.append(listed[rank].netlist)
-        return found or [self.problem.exact]
+                if rank < len(listed):
+                    found.setdefault(listed[rank].netlist, "")
+        if sweep and truncated:
+            again = truncated[sweep % len(truncated)]
+            rest = list(found.items())[: _BATCH - 1]
+            return [*rest, (format_netlist(again.netlist), again.said)]
+        return list(found.items()) or [(self.problem.exact, "")]
+
+    def _truncated(self, place: int) -> list[Truncated]:
+        bound = self.levels[place].get(Metric.WCE)
+        if self.sum is None or bound is None:
+            return []
+        return list(truncations(self.exact, self.sum, int(bound)))
 
     def _keep(self, point: Point) -> bool:
         """Add a point to each bound where it is among the best; return whether there is one."""
@@ -339,7 +411,9 @@ class _Search:
 
     def _origin(self, sweep: int, place: int, key: Any) -> dict[str, Any]:
         bounds = {metric.value: number(most) for metric, most in self.levels[place].items()}
-        return {"seed": self.options.seed, "sweep": sweep, "bounds": bounds, "walk": key[2]}
+        origin = {"seed": self.options.seed, "sweep": sweep, "bounds": bounds, "walk": key[2]}
+        began_with = self.began_with.get(key)
+        return origin if began_with is None else {**origin, "start": began_with}
 
     def _words(self, place: int) -> str:
         return ", ".join(f"{m.value} {number(most):g}" for m, most in self.levels[place].items())

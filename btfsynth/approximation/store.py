@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ class Point:
     def cost(self, goal: Goal) -> tuple[int, ...]:
         """Return the sort key of a circuit for an objective, the best first."""
         if goal.objective is Objective.LUT6:
-            return (*lut_cost(parse_netlist(self.netlist))[:2], self.cells)
+            return (*_lut_cost(self.netlist)[:2], self.cells)
         return goal.rank_of(self.cells, self.depth)
 
     @property
@@ -114,6 +115,11 @@ class Point:
             "origin": dict(self.origin),
             "netlist": self.netlist,
         }
+
+
+@lru_cache(maxsize=4096)
+def _lut_cost(netlist: str) -> tuple[int, int, int]:
+    return lut_cost(parse_netlist(netlist))
 
 
 def parse_point(record: Any) -> Point:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numba
 import numpy as np
@@ -99,6 +99,10 @@ class Walk:
     divisors: int = 120
     tries: int = 2
     seed: int = 1
+    sees_all: ClassVar[bool] = False
+
+    def reseeded(self, number: int) -> Walk:
+        return replace(self, seed=self.seed + number)
 
     def run(
         self,
@@ -329,6 +333,7 @@ def _spend(walked: Any, scratch: Any, random: Any, within: Any) -> Any:
 
 # The task of a worker
 
+_WORDS_AT_ONCE = 1 << 10
 _SAMPLE_WORDS = 128
 _SEED = 1
 _ROUNDS = 24
@@ -361,21 +366,38 @@ def _parsed(text: str) -> Netlist:
     return parse_netlist(text)
 
 
-def get_ready(averages: bool) -> None:
+class AnyWalk(Protocol):
+    """Goes from a netlist within limits to a smaller one; `sees_all` if it goes through all vectors itself."""
+
+    sees_all: ClassVar[bool]
+
+    def run(
+        self,
+        netlist: Netlist,
+        inputs: NDArray[np.uint64],
+        valid: NDArray[np.uint64],
+        limits: Limits,
+    ) -> Netlist: ...
+
+    def reseeded(self, number: int) -> AnyWalk: ...
+
+
+def get_ready(averages: bool, walk: AnyWalk) -> None:
     """Compile the kernels of a walk, on a circuit of one cell."""
     builder = NetlistBuilder("ready", (Port("a", 2),), (Port("y", 1),))
     text = format_netlist(builder.build([builder.and_(builder.input(0), builder.input(1))]))
     problem = Problem(text, Reading(((0, 1, False),)), None)
     metrics = AVERAGES if averages else (Metric.WCE,)
-    walk_once(problem, text, dict.fromkeys(metrics, Fraction(0)), Walk(patience=1))
+    walk_once(problem, text, dict.fromkeys(metrics, Fraction(0)), walk)
 
 
 def walk_once(
-    problem: Problem, start: str, most: Mapping[Metric, Fraction], walk: Walk
+    problem: Problem, start: str, most: Mapping[Metric, Fraction], walk: AnyWalk
 ) -> Walked | None:
     """Walk from a netlist within the bounds; None if a walk on a sample found none."""
     exact, netlist = problem.netlist(), parse_netlist(start)
-    if exact.n_inputs <= MAX_EXHAUSTIVE_INPUTS:
+    at_once = MAX_MEASURED_INPUTS if walk.sees_all else MAX_EXHAUSTIVE_INPUTS
+    if exact.n_inputs <= at_once:
         words, vectors = exhaustive_words(exact.n_inputs), 1 << exact.n_inputs
         found = _walk(problem, netlist, words, vectors, most, walk)
         return Walked(
@@ -390,15 +412,23 @@ def _walk(
     words: NDArray[np.uint64],
     vectors: int,
     most: Mapping[Metric, Fraction],
-    walk: Walk,
+    walk: AnyWalk,
 ) -> Netlist:
-    exact = problem.reading.values(output_words(problem.netlist(), words), vectors)
     weights = problem.weights
     if weights is None:
         weights = np.ones(vectors, dtype=np.int64)
     elif vectors != len(weights):
         weights = weights[_numbers(words, vectors)]
-    limits = limits_of(problem.reading, exact, weights, most)
+    blocks = []
+    for first in range(0, words.shape[1], _WORDS_AT_ONCE):
+        block = words[:, first : first + _WORDS_AT_ONCE]
+        counted = weights[64 * first : 64 * first + 64 * block.shape[1]]
+        values = problem.reading.values(output_words(problem.netlist(), block), len(counted))
+        blocks.append(limits_of(problem.reading, values, counted, most))
+    limits = blocks[0]
+    if len(blocks) > 1:  # only for walks that look at low and high alone
+        low, high = ([getattr(each, name) for each in blocks] for name in ("low", "high"))
+        limits = limits._replace(low=np.hstack(low), high=np.hstack(high))
     return walk.run(netlist, words, valid_words(vectors), limits)
 
 
@@ -410,7 +440,7 @@ def _numbers(words: NDArray[np.uint64], vectors: int) -> NDArray[np.int64]:
 
 
 def _on_sample(
-    problem: Problem, start: Netlist, most: Mapping[Metric, Fraction], walk: Walk
+    problem: Problem, start: Netlist, most: Mapping[Metric, Fraction], walk: AnyWalk
 ) -> Walked | None:
     exact = problem.netlist()
     sample = random_vectors(exact.n_inputs, _SAMPLE_WORDS, _SEED)
@@ -418,7 +448,7 @@ def _on_sample(
     asked = dict(most)
     for number in range(_ROUNDS):
         words = pack_bits(listed)
-        tried = replace(walk, seed=walk.seed + number)
+        tried = walk.reseeded(number)
         found = _walk(problem, start, words, len(listed), asked, tried)
         errors = measure(exact, found, problem.reading, problem.weights)
         missed = [metric for metric in most if errors.value(metric) > most[metric]]

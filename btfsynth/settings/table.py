@@ -593,6 +593,12 @@ APPROXIMATE = table(
         "Cost that the best circuit minimises.",
         Objective.CELLS,
     ),
+    Setting(
+        "basis",
+        Choice(Basis, omit=(Basis.XMG, Basis.XAG)),
+        "Cells that are counted: maj (majorities, AND, OR) or aig (AND, OR; for bounds of wce and wcre).",
+        Basis.MAJ,
+    ),
     _TIME_LIMIT.but(
         help="Stop after SECONDS, not counting worker start-up.",
         otherwise=f"{DEFAULT_TIME_LIMIT:g} if `sweeps` is not given, else none",
