@@ -17,14 +17,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.events import OnEvent, ignore
 from btfsynth.learning.circuit_moves import Scratch, anneal, new_scratch
 from btfsynth.learning.circuit_state import (
     FREE,
@@ -41,7 +39,7 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import Netlist, value_of
 from btfsynth.ports import Port
 from btfsynth.settings.table import Basis
-from btfsynth.workers.executor import Common, Executor, Inline, Task, completed
+from btfsynth.workers.executor import Common
 
 _FIRST_WEIGHT, _MIDDLE_WEIGHT = 0.1, 2.0
 """Weights of an error in nats: at the start, and at which the circuit for noisy samples is recorded."""
@@ -59,7 +57,7 @@ _MELTED = (0.5, 2.0)
 _COVERING = 0.3
 """Share of the repairs of a wrong output that add a product of literals for its wrong samples."""
 _MAX_LITERALS = 10
-_SPARE = 16
+SPARE = 16
 """Minimum number of free places for repairs; a fuller circuit only lists the samples."""
 _CHEAPEST = 0.25
 """Minimum factor on the cost of a gate in a repair; low costs let in gates that help only together."""
@@ -82,11 +80,16 @@ class Ground(Common):
     basis: Basis
     seed: int
     error: float = 16.0  # Energy of an error at the end
+    width: int | None = None  # Signals that a literal is chosen from, if these are not the inputs
+
+    @property
+    def charged(self) -> int:
+        return self.inputs.shape[1] if self.width is None else self.width
 
     @property
     def costs(self) -> NDArray[np.float64]:
         """Costs of gates in nats: choosing each literal, and the kind of gate."""
-        literal = math.log(2 * (1 + self.inputs.shape[1]))
+        literal = math.log(2 * (1 + self.charged))
         majority = 3.3 * literal if self.basis.three else math.inf
         return np.array([2 * literal, majority, 2.8 * literal if self.basis.parities else math.inf])
 
@@ -182,7 +185,7 @@ class Chain:
         """Anneal a few outputs at a time again, wrong ones first; keep results that are not longer."""
         wrong, energy = self.measure()
         for done in range(rounds):
-            full = self.state.size[0] > len(self.state.kinds) - _SPARE
+            full = self.state.size[0] > len(self.state.kinds) - SPARE
             if self.over() or full or (4 * done >= rounds and not wrong.any()):
                 return
             bad = np.flatnonzero(wrong)
@@ -295,59 +298,11 @@ class Chain:
         return Sampled(how, kinds, fanins, outputs, order, wrong, energy)
 
 
-def run_chain(ground: Ground, number: int, seconds: float | None) -> list[Sampled]:
-    """Run a chain for at most `seconds`; return its circuits, the simplest first."""
-    chain = Chain(ground, number, seconds)
-    return [chain.full_course(chain.steps), chain.sampled("")]
-
-
 def warm_up_circuits() -> None:
     """Compile the kernels, so that no time limit pays for it."""
     inputs = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.uint8)
     ground = Ground(inputs, np.ones((1, 4), np.float32), Basis.XMG, 1)
     Chain(ground, 0, None).cool(_FIRST_WEIGHT, _MIDDLE_WEIGHT, 1)
-
-
-@dataclass
-class Search:
-    """Run chains up to a number or a deadline, or until two end with the same description length."""
-
-    ground: Ground
-    chains: int | None = None
-    deadline: float | None = None
-    executor: Executor = field(default_factory=Inline)
-    on_event: OnEvent = ignore
-
-    def run(self) -> Iterator[Sampled]:
-        """Yield circuits as chains end, in the order of the chains."""
-        ends: list[Sampled] = []
-
-        def tasks() -> Iterator[Task]:
-            number = 0
-            while self.chains is None or number < self.chains:
-                left = None
-                if self.deadline is not None:
-                    left = self.deadline - time.monotonic()
-                    if left <= 0 and number:
-                        return
-                yield Task(number, f"chain {number}", run_chain, (self.ground, number, left))
-                number += 1
-
-        for finished in completed(self.executor, tasks(), self.on_event, in_order=True):
-            if finished.died:
-                continue
-            yield from finished.value
-            ends.append(finished.value[-1])
-            if settled(ends):
-                return
-
-
-def settled(ends: list[Sampled]) -> bool:
-    """Return whether the simplest circuits of two chains are exact and equally long."""
-    ranked = sorted(ends, key=lambda each: each.energy)
-    return len(ranked) > 1 and all(
-        each.exact and each.energy <= ranked[0].energy + 1e-6 for each in ranked[:2]
-    )
 
 
 def predict(circuit: Sampled, inputs: NDArray[np.uint8]) -> NDArray[np.bool_]:

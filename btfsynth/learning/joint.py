@@ -24,7 +24,8 @@ from btfsynth.errors import ToolError, UsageError
 from btfsynth.events import OnEvent, StageBegan
 from btfsynth.learning.base import OUTPUT, Fit, LearnOptions, Limits, Problem, inlined, new_builder
 from btfsynth.learning.candidates import Candidate, measured
-from btfsynth.learning.circuits import Ground, Sampled, Search, confidence
+from btfsynth.learning.circuit_search import Search
+from btfsynth.learning.circuits import Ground, Sampled, confidence
 from btfsynth.learning.portfolio import JOINT
 from btfsynth.learning.queries import Inquiry, Oracle
 from btfsynth.netlist.builder import NetlistBuilder

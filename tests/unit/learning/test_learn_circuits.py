@@ -8,6 +8,7 @@ from naive import circuit_outputs
 
 import btfsynth as btf
 from btfsynth.learning import circuit_moves as moves
+from btfsynth.learning.circuit_search import Search, run_chain, settled
 from btfsynth.learning.circuit_state import (
     MAJORITY,
     PARITY,
@@ -24,11 +25,8 @@ from btfsynth.learning.circuit_state import (
 from btfsynth.learning.circuits import (
     Chain,
     Ground,
-    Search,
     confidence,
     predict,
-    run_chain,
-    settled,
 )
 from btfsynth.learning.portfolio import LEARNERS
 from btfsynth.learning.queries import command_oracle
