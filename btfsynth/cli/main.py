@@ -41,7 +41,7 @@ _COMMANDS = {
     "verify": "Check a design by proofs, simulators and fault injection.",
     "equiv": "Prove two designs equivalent, or show where they differ.",
     "estimate": "Estimate the lookup tables (LUTs) of a design, without FPGA tools.",
-    "fpga": "Place and route a design for an FPGA, beside a case statement.",
+    "fpga": "Place and route a design for an FPGA, compared with a case statement.",
     "show": "Print or draw a netlist.",
     "report": "Show a design, a discovery or a reproduction as one HTML page.",
     "doctor": "List the optional tools that are installed and how to get the others.",
