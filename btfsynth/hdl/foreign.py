@@ -43,6 +43,8 @@ _CASE = re.compile(r"\bcase[xz]?\b")
 """Constructs that the package's own reader does not support."""
 _SKIPPED = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\\\S+', re.DOTALL)
 """Comments, texts and escaped names."""
+_TABLE = re.compile(r'((?:INIT\w*\s*\(|\bdefparam\b[^;=]*=)\s*)"0[xX]([0-9a-fA-F]+)"')
+"""A table as the text that some tools of Lattice write; Yosys would take its letters for the number."""
 _OTHER_FILES = re.compile(r"`include\b|\$(?:readmem[bh]|fopen|fread|fscanf|fgets)\b")
 _PASTED = re.compile(r"``|`\w+`|\$`|`\w+\([^()\n]*\)[`\w]")
 """Constructs with which a macro could spell a forbidden word."""
@@ -56,9 +58,11 @@ _CELLS = {
     "+/lattice/cells_sim_ecp5.v": re.compile(
         r"\b(?:TRELLIS_\w+|CCU2C|PFUMX|L6MUX21)\b|\bLUT4\b[^;]*\.Z\s*\("
     ),
-    "+/gowin/cells_sim.v": re.compile(r"\bMUX2_LUT[5-8]\b|\bLUT[1-4]\b[^;]*\.F\s*\("),
+    "+/gowin/cells_sim.v": re.compile(
+        r"\bMUX2_LUT[5-8]\b|\bLUT[1-4]\b[^;]*\.F\s*\(|\bALU\b[^;]*\.COUT\s*\("
+    ),
     "+/xilinx/cells_sim.v": re.compile(
-        r"\b(?:LUT[1-6]|LUT6_2|MUXF[789]|MUXCY|XORCY|CARRY[48]|[IO]BUF|BUFG|INV|FD[RSCP]E?(?:_1)?)\b"
+        r"\b(?:LUT[1-6]|LUT6_2|MUXF[789]|MUXCY|XORCY|CARRY[48]|[IO]BUF|BUFG|INV|FD[RSCP]E?(?:_1)?|VCC|GND)\b"
     ),
 }
 """Yosys' models of FPGA cells, by a pattern of their names; the first that fits is used."""
@@ -127,7 +131,7 @@ def read_foreign_verilog(file: SourceFile, comb: bool) -> Design:
     Yosys.
     """
     yosys = find_confined_yosys()
-    text = "\n".join(file.lines) + "\n"
+    text = _TABLE.sub(_number_of, "\n".join(file.lines) + "\n")
     plain = _SKIPPED.sub(lambda skipped: " " + "\n" * skipped[0].count("\n"), text)
     _require_alone(file, plain)
     library = next((name for name, cells in _CELLS.items() if cells.search(plain)), None)
@@ -144,6 +148,10 @@ def read_foreign_verilog(file: SourceFile, comb: bool) -> Design:
     if cut is not None and cut.note:
         notes.append(cut.note)
     return Design(netlist, tuple(notes), latency=0 if cut is None else cut.latency)
+
+
+def _number_of(table: re.Match[str]) -> str:
+    return f"{table[1]}{4 * len(table[2])}'h{table[2]}"
 
 
 def _other_tops(plain: str, top: str) -> list[str]:

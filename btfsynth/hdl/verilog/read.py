@@ -314,7 +314,10 @@ class _Reader:
                 raise self.wiring.error(f"{instance.module} has no parameters", instance)
             CellReader(self.wiring).primitive(instance)
         else:
-            CellReader(self.wiring).cell(instance, defparams)
+            raise self.wiring.unread(
+                f"the module {plain(instance.module)} is not defined in this file; add the file of its library",
+                instance,
+            )
 
     def module_instance(self, instance: Any, defparams: Mapping[str, Any]) -> None:
         """Make the nets of the ports of an instance and connect them; its body comes later."""

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from reading import computes
 
 from btfsynth.errors import DataError, SequentialError, UnreadError
 from btfsynth.hdl import foreign
@@ -261,10 +262,10 @@ HEAD = "module t (input [1:0] a, input b, output logic y);\n"
         ),
         (f"{HEAD}\nother u (a, b, y);\nendmodule", "t.sv:3: the module other is not in this file"),
         (f"{HEAD}assign y = ;\nendmodule", "t.sv:2: syntax error, unexpected ';'"),
-        (f'{HEAD}`include "/etc/passwd"\nendmodule', "t.sv:2: `include names another file"),
+        (f'{HEAD}`include "/etc/passwd"\nendmodule', "t.sv:2: `include includes another file"),
         (
             f'{HEAD}reg m [0:1];\ninitial $readmemh("../x", m);\nassign y = m[b];\nendmodule',
-            r"t.sv:3: \$readmemh names another file",
+            r"t.sv:3: \$readmemh includes another file",
         ),
         (
             f"`define J(x, y) x``y\n{HEAD}initial `J($read, memh)(0);\nendmodule",
@@ -358,3 +359,63 @@ def test_memories_that_are_only_read(tmp_path):
     written = f"{head}assign y = m[a];\nalways @(posedge a[0]) m[a] <= a[2:0];\nendmodule"
     with pytest.raises(SequentialError, match=r"t.sv:.*expected a clock|the register "):
         read(tmp_path, written, "t.sv")
+
+
+def look_up(table):
+    return lambda a, b, c: table >> (a + 2 * b + 4 * c) & 1
+
+
+CELLS = {
+    "Xilinx": [
+        ("LUT2 #(.INIT(4'h8)) {u} (.I0(a), .I1(b), .O({y}));", lambda a, b, c: a and b),
+        ("LUT3 #(.INIT(8'hd8)) {u} (.I0(a), .I1(b), .I2(c), .O({y}));", look_up(0xD8)),
+        ("MUXF7 {u} (.I0(a), .I1(b), .S(c), .O({y}));", lambda a, b, c: b if c else a),
+        ("CARRY4 {u} (.CI(1'b0), .CYINIT(c), .DI({{3'd0, a}}), .S({{3'd0, a ^ b}}), .O({{o, {y}}}), "
+         ".CO()); wire [2:0] o;", lambda a, b, c: a ^ b ^ c),
+        ("CARRY4 {u} (.CI(c), .CYINIT(1'b0), .DI({{2'd0, a, 1'b1}}), .S({{2'd0, b, 1'b1}}), "
+         ".CO({{p, {y}, x}})); wire [1:0] p; wire x;", lambda a, b, c: c if b else a),
+        ("LUT6_2 #(.INIT(64'h00000002_00000008)) {u} (.I0(a), .I1(b), .I2(1'b0), .I3(1'b0), "
+         ".I4(1'b0), .I5(c), .O5(), .O6({y}));", lambda a, b, c: (a and not b) if c else a and b),
+        ("wire i, o1; IBUF {u}i (.I(a), .O(i)); INV {u}n (.I(i), .O(o1)); OBUF {u}o (.I(o1), .O({y}));",
+         lambda a, b, c: not a),
+        ("wire h, g; VCC {u}v (.P(h)); GND {u}g (.G(g)); assign {y} = h & a | g;", lambda a, b, c: a),
+    ],
+    "iCE40": [
+        ("SB_LUT4 #(.LUT_INIT(16'h00d8)) {u} (.I0(a), .I1(b), .I2(c), .I3(1'b0), .O({y}));",
+         look_up(0xD8)),
+        ("SB_CARRY {u} (.I0(a), .I1(b), .CI(c), .CO({y}));", lambda a, b, c: a + b + c > 1),
+    ],
+    "ECP5": [
+        ("LUT4 {u} (.A(a), .B(b), .C(c), .D(1'b0), .Z({y})); defparam {u}.INIT = 16'h00d8;",
+         look_up(0xD8)),
+        ('LUT4 #(.INIT("0xD8D8")) {u} (.A(a), .B(b), .C(c), .D(b), .Z({y}));', look_up(0xD8)),
+        ('LUT4 {u} (.A(a), .B(b), .C(c), .D(b), .Z({y})); defparam {u}.INIT = "0xD8D8";',
+         look_up(0xD8)),
+        ("L6MUX21 {u} (.D0(a), .D1(b), .SD(c), .Z({y}));", lambda a, b, c: b if c else a),
+    ],
+    "Gowin": [("LUT1 #(.INIT(1)) {u} (.I0(a), .F({y}));", lambda a, b, c: not a)],
+    "Yosys": [("\\$_AOI3_ {u} (.A(a), .B(b), .C(c), .Y({y}));", lambda a, b, c: not ((a and b) or c))],
+}  # fmt: skip
+"""Instances of cells of one bit each, by vendor, and what they compute."""
+
+
+@needs_yosys
+@pytest.mark.parametrize("vendor", list(CELLS))
+def test_cells(tmp_path, vendor):
+    """Lookup tables, carries, buffers and constants, vendors told apart by names and ports."""
+    cells = CELLS[vendor]
+    lines = [line.format(u=f"u{k}", y=f"y[{k}]") for k, (line, _) in enumerate(cells)]
+    header = f"module m (input a, b, c, output [{len(cells) - 1}:0] y);"
+    netlist = read(tmp_path, "\n".join([header, *lines, "endmodule"])).netlist
+    assert computes(netlist, lambda a, b, c: tuple(function(a, b, c) for _, function in cells))
+
+
+def test_cells_without_yosys(tmp_path, monkeypatch):
+    """One line that names the module and says what to install."""
+    monkeypatch.setattr(foreign, "has_yosys", lambda: False)
+    text = (
+        "module m (input a, b, output y);\nLUT2 #(.INIT(8)) u (.I0(a), .I1(b), .O(y));\nendmodule\n"
+    )
+    wanted = r"v:2: the module LUT2 is not defined in this file; .*Yosys reads more of Verilog: .*install"
+    with pytest.raises(UnreadError, match=wanted):
+        read(tmp_path, text)

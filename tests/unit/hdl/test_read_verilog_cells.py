@@ -1,4 +1,4 @@
-"""Headers with expressions, parameters, delays and specify blocks, and cells of FPGAs in Verilog."""
+"""Headers with expressions, parameters, delays and specify blocks in Verilog."""
 
 from __future__ import annotations
 
@@ -83,59 +83,3 @@ def test_parameters(tmp_path):
         "bit #(3, 3'b100) w (a, y[2]);\nbit x (a, y[3]);\ndefparam x.W = 1, x.T = 1'b0;\nendmodule\n",
     )
     assert computes(netlist, lambda a: (not a, a, not a, a))
-
-
-@pytest.mark.parametrize(
-    ("instance", "function"),
-    [
-        ("LUT2 #(.INIT(4'h8)) u (.I0(a), .I1(b), .O(y));", lambda a, b, c: a and b),
-        ("LUT3 #(.INIT(8'hd8)) u (.I0(a), .I1(b), .I2(c), .O(y));",
-         lambda a, b, c: 0xD8 >> (a + 2 * b + 4 * c) & 1),
-        ("LUT4 u (.A(a), .B(b), .C(c), .D(1'b0), .Z(y)); defparam u.INIT = 16'h00d8;",
-         lambda a, b, c: 0xD8 >> (a + 2 * b + 4 * c) & 1),
-        ('LUT4 #(.INIT("0xD8D8")) u (.A(a), .B(b), .C(c), .D(b), .Z(y));',
-         lambda a, b, c: 0xD8 >> (a + 2 * b + 4 * c) & 1),
-        ("LUT1 #(.INIT(1)) u (.I0(a), .F(y));", lambda a, b, c: not a),
-        ("SB_LUT4 #(.LUT_INIT(16'h00d8)) u (.I0(a), .I1(b), .I2(c), .I3(1'b0), .O(y));",
-         lambda a, b, c: 0xD8 >> (a + 2 * b + 4 * c) & 1),
-        ("SB_CARRY u (.I0(a), .I1(b), .CI(c), .CO(y));", lambda a, b, c: a + b + c > 1),
-        ("MUXF7 u (.I0(a), .I1(b), .S(c), .O(y));", lambda a, b, c: b if c else a),
-        ("L6MUX21 u (.D0(a), .D1(b), .SD(c), .Z(y));", lambda a, b, c: b if c else a),
-        ("CARRY4 u (.CI(1'b0), .CYINIT(c), .DI({3'd0, a}), .S({3'd0, a ^ b}), .O({o, y}), .CO());"
-         "wire [2:0] o;", lambda a, b, c: a ^ b ^ c),
-        ("CARRY4 u (.CI(c), .CYINIT(1'b0), .DI({2'd0, a, 1'b1}), .S({2'd0, b, 1'b1}),"
-         " .CO({o, y, x})); wire [1:0] o; wire x;", lambda a, b, c: c if b else a),
-        ("LUT6_2 #(.INIT(64'h00000002_00000008)) u (.I0(a), .I1(b), .I2(1'b0), .I3(1'b0), "
-         ".I4(1'b0), .I5(c), .O5(), .O6(y));", lambda a, b, c: (a and not b) if c else a and b),
-        ("wire i, o; IBUF u (.I(a), .O(i)); INV v (.I(i), .O(o)); OBUF w (.I(o), .O(y));",
-         lambda a, b, c: not a),
-        ("wire p, g; VCC u (.P(p)); GND v (.G(g)); assign y = p & a | g;", lambda a, b, c: a),
-        ("CCU2C #(.INIT0(16'h96AA), .INIT1(16'h96AA), .INJECT1_0(\"NO\"), .INJECT1_1(\"NO\")) u "
-         "(.CIN(c), .A0(a), .B0(b), .C0(1'b0), .D0(1'b1), .A1(1'b0), .B1(1'b0), .C1(1'b0), "
-         ".D1(1'b0), .S0(y), .S1(), .COUT());", lambda a, b, c: a ^ b ^ c),
-        ("\\$_AOI3_ u (.A(a), .B(b), .C(c), .Y(y));", lambda a, b, c: not ((a and b) or c)),
-    ],
-)  # fmt: skip
-def test_cells(tmp_path, instance, function):
-    """Lookup tables, carries, buffers and constants, vendors told apart by the ports."""
-    text = f"module m (input a, b, c, output y);\n{instance}\nendmodule\n"
-    assert computes(read(tmp_path, text), function)
-
-
-@pytest.mark.parametrize(
-    ("instance", "message"),
-    [
-        ("LUT2 u (.I0(a), .I1(b), .O(y));", "LUT2 u: the parameter INIT is missing"),
-        ("LUT2 #(.INIT(16'h8000)) u (.I0(a), .I1(b), .O(y));", "INIT: expected at most 4 bits"),
-        ("LUT2 #(.INIT(8), .INIT(7)) u (.I0(a), .I1(b), .O(y));", "LUT2: INIT is given twice"),
-        ("LUT2 #(.INIT(8)) u (.I0(a), .O(y));", "LUT2: the input I1 is not connected"),
-        ("LUT2 #(.INIT(8)) u (.A(a), .B(b), .Y(y));", "LUT2 is not defined in this file; .*techmap"),
-        ("LUT2 #(.INIT(8)) u (y, a, b);", "LUT2: expected connections by name"),
-        ("LUT2 #(.INIT(8)) u (.I0({a, b}), .I1(b), .O(y));", "expected 1 bits at I0, got 2"),
-        ("LUT2 #(.INIT(8)) u (.I0(a), .I1(b), .O(~y));", "got the operator ~"),
-    ],
-)  # fmt: skip
-def test_cells_refused(tmp_path, instance, message):
-    """Without a table, with one of another width, or with other ports."""
-    with pytest.raises(DataError, match=message):
-        read(tmp_path, f"module m (input a, b, c, output y);\n{instance}\nendmodule\n")
