@@ -316,7 +316,7 @@ _ALL = (
         (30, 1, 16),
         (16, 48, 48, 16),
         (Scale(5, 60_000), Scale(1, 60_000)),
-        replace(_RULE_30, result="test bits, by hidden layers of 32"),
+        replace(_RULE_30, result="test bits (hidden layers of 32)"),
         gap_limit=0.05,
     ),
     _automaton(
