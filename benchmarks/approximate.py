@@ -1,14 +1,14 @@
-"""Approximate multipliers beside those of EvoApproxLib, through the same ABC script.
+"""Compare approximate multipliers with those of EvoApproxLib, optimised by the same ABC script.
 
     python benchmarks/approximate.py FOLDER [--width 8] [--levels W,W,...] [--sweeps 2] [-o WORK]
 
-FOLDER has Verilog files of EvoApproxLib (https://github.com/ehw-fit/evoapproxlib, in any folders below it).
-Those with two operands of the width are read, their worst-case error is computed on all operands and compared
-with the one that the file states. For every level W `approximate` searches two circuits of a worst-case error
-of at most W, of few lookup tables and of few ANDs; a run that was interrupted goes on. Then ABC optimises
-every circuit of both sides by one script: ANDs are the nodes of its graph, LUT6 the fewest tables of several
-mappings. Tables of less than two inputs, which ABC makes for outputs that are constant or an input, do not
-count. Needs Yosys and ``yosys-abc`` or ``abc``.
+FOLDER contains Verilog files of EvoApproxLib (https://github.com/ehw-fit/evoapproxlib), also in subfolders.
+Those with two operands of this width are read; their worst-case error is computed over all operands and
+compared with the error stated in the file. For every level W, `approximate` searches for two circuits with a
+worst-case error of at most W, one with few lookup tables and one with few ANDs; an interrupted run is continued.
+Then ABC optimises every circuit of both sides by one script: ANDs are the nodes of its graph, LUT6 the fewest
+tables of several mappings. Tables with fewer than two inputs, which ABC makes for outputs that are constant or
+an input, are not counted. Needs Yosys and ``yosys-abc`` or ``abc``.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The classifier with default arguments: five-fold accuracy, longest fit, and maximum memory.
+"""Measure the classifier with default arguments: five-fold accuracy, longest fit, and maximum memory.
 
     python benchmarks/classifier.py [--seeds N,...] [--sets NAME,...]
 
-The sets are those of scikit-learn: ``breast_cancer``, ``digits``, ``wine``, ``iris``. Rows are split by
-``StratifiedKFold`` with five parts, shuffled by the seed, which is also that of the classifier. Seconds are
-wall time of one fit; memory is the maximum of the whole process so far, including scikit-learn and the sets.
+The sets are those of scikit-learn: ``breast_cancer``, ``digits``, ``wine``, ``iris``. ``StratifiedKFold`` splits
+the rows into five parts, shuffled by the seed; the classifier gets the same seed. Seconds are wall time of one
+fit; memory is the maximum of the process so far, including scikit-learn and the sets.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import btfsynth as btf
 
 SETS = ("breast_cancer", "digits", "wine", "iris")
 _UNIT = 1 if sys.platform == "darwin" else 1024
-"""Bytes in which the system counts memory."""
+"""Bytes per unit in which the system reports memory."""
 
 
 def main() -> None:
