@@ -181,7 +181,7 @@ def format_recipe(
     Parameters
     ----------
     dataset, valid, options
-        As for `btfsynth.flow.build`.
+        As for `btfsynth.flow.building.build`.
     trial
         The trial that gave the network; None if the network was given.
     passes, preserve
