@@ -5,10 +5,10 @@
 FOLDER contains Verilog files of EvoApproxLib (https://github.com/ehw-fit/evoapproxlib), also in subfolders.
 Those with two operands of this width are read; their worst-case error is computed over all operands and
 compared with the error stated in the file. For every level W, `approximate` searches for two circuits with a
-worst-case error of at most W, one with few lookup tables and one with few ANDs; an interrupted run is continued.
-Then ABC optimises every circuit of both sides by one script: ANDs are the nodes of its graph, LUT6 the fewest
-tables of several mappings. Tables with fewer than two inputs, which ABC makes for outputs that are constant or
-an input, are not counted. Needs Yosys and ``yosys-abc`` or ``abc``.
+worst-case error of at most W, one with few lookup tables and one with few ANDs; an interrupted run is
+continued. Then ABC optimises every circuit of both sides by one script: ANDs are the nodes of its graph, LUT6
+the fewest tables of several mappings. Tables with fewer than two inputs, which ABC makes for outputs that are
+constant or an input, are not counted. Needs Yosys and ``yosys-abc`` or ``abc``.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python benchmarks/classifier.py [--seeds N,...] [--sets NAME,...]
 
-The sets are those of scikit-learn: ``breast_cancer``, ``digits``, ``wine``, ``iris``. ``StratifiedKFold`` splits
-the rows into five parts, shuffled by the seed; the classifier gets the same seed. Seconds are wall time of one
-fit; memory is the maximum of the process so far, including scikit-learn and the sets.
+The sets are those of scikit-learn: ``breast_cancer``, ``digits``, ``wine``, ``iris``. ``StratifiedKFold``
+splits the rows into five parts, shuffled by the seed; the classifier gets the same seed. Seconds are wall
+time of one fit; memory is the maximum of the process so far, including scikit-learn and the sets.
 """
 
 from __future__ import annotations

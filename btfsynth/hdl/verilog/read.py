@@ -2,8 +2,7 @@
 
 The subset: modules with their ports declared in the header or in the body, wires, continuous assigns (see
 `expressions`), ``always`` blocks (see `always`), gate primitives, instances of modules of the same files,
-flattened, and of cells of FPGAs (see `netlist.formats.cells`), constant parameters, and the registers of a
-pipeline. All else is an error with its line.
+flattened, constant parameters, and the registers of a pipeline. All else is an error with its line.
 """
 
 from __future__ import annotations
