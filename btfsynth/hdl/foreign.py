@@ -59,7 +59,8 @@ _CELLS = {
         r"\b(?:TRELLIS_\w+|CCU2C|PFUMX|L6MUX21)\b|\bLUT4\b[^;]*\.Z\s*\("
     ),
     "+/gowin/cells_sim.v": re.compile(
-        r"\bMUX2_LUT[5-8]\b|\bLUT[1-4]\b[^;]*\.F\s*\(|\bALU\b[^;]*\.COUT\s*\("
+        r"\bMUX2_LUT[5-8]\b|\bLUT[1-4]\b[^;]*\.F\s*\(|\bALU\b[^;]*\.COUT\s*\(|"
+        r"\bDFFN?[SRPC]?E?\b[^;]*\.CLK\s*\("
     ),
     "+/xilinx/cells_sim.v": re.compile(
         r"\b(?:LUT[1-6]|LUT6_2|MUXF[789]|MUXCY|XORCY|CARRY[48]|[IO]BUF|BUFG|INV|FD[RSCP]E?(?:_1)?|VCC|GND)\b"
@@ -134,7 +135,8 @@ def read_foreign_verilog(file: SourceFile, comb: bool) -> Design:
     text = _TABLE.sub(_number_of, "\n".join(file.lines) + "\n")
     plain = _SKIPPED.sub(lambda skipped: " " + "\n" * skipped[0].count("\n"), text)
     _require_alone(file, plain)
-    library = next((name for name, cells in _CELLS.items() if cells.search(plain)), None)
+    named = _SKIPPED.sub(lambda skipped: skipped[0][1:] if skipped[0][0] == "\\" else " ", text)
+    library = next((name for name, cells in _CELLS.items() if cells.search(named)), None)
     name, module = _elaborate(yosys, file, text, library)
     expand_roms(module)
     flat = Flat(file, module)
