@@ -1,6 +1,6 @@
 """An and-inverter graph as arrays that a walk changes in place.
 
-Node 0 is false, then come the inputs, then ANDs of two literals each.
+Node 0 is false; the inputs and then ANDs of two literals follow.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Order(NamedTuple):
 
 
 def graph_of(netlist: Netlist, words: int) -> Graph:
-    """Return a netlist as ANDs, a majority as ``ab | (a | b) c``; signatures of so many words are zero."""
+    """Return a netlist as ANDs, a majority as ``ab | (a | b) c``; its signatures are zero."""
     first = netlist.first_cell
     rows: list[tuple[int, int]] = []
     known: dict[tuple[int, int], int] = {}
@@ -101,7 +101,7 @@ def empty_order(nodes: int) -> Order:
 
 @numba.njit(cache=True, nogil=True)
 def sort_graph(graph: Any, order: Any) -> Any:
-    """List the ANDs in use and count references; returns how many. Changes order and references."""
+    """List the ANDs in use and count references; returns the number of ANDs. Modifies order and references."""
     fanins, references = graph.fanins, graph.references
     nodes, position, mark, stack, _ = order
     mark[:] = 0
@@ -136,7 +136,7 @@ def sort_graph(graph: Any, order: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def settle(graph: Any, order: Any) -> Any:
-    """Fold ANDs of constants and of equal literals; return the number of ANDs. Changes graph and order."""
+    """Fold ANDs of constants and of equal literals; return the number of ANDs. Modifies graph and order."""
     fanins, outputs, alias = graph.fanins, graph.outputs, order.alias
     while True:
         count = sort_graph(graph, order)
@@ -164,7 +164,7 @@ def settle(graph: Any, order: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def compute(graph: Any, node: Any, values: Any) -> None:
-    """Compute the signature of an AND. Changes values[node]."""
+    """Compute the signature of an AND. Modifies values[node]."""
     a, b = graph.fanins[node, 0], graph.fanins[node, 1]
     flip_a, flip_b = complement_mask(a), complement_mask(b)
     row_a, row_b, target = values[a >> 1], values[b >> 1], values[node]
@@ -174,7 +174,7 @@ def compute(graph: Any, node: Any, values: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def flip_node(graph: Any, node: Any, order: Any, count: Any, flips: Any) -> None:
-    """Find which ANDs depend on one, and their signatures where it is flipped. Changes flips.
+    """Find which ANDs depend on one, and their signatures where it is flipped. Modifies flips.
 
     flips: (depends uint8 (nodes,), flipped uint64 (nodes, words)).
     """
@@ -200,7 +200,7 @@ def flip_node(graph: Any, node: Any, order: Any, count: Any, flips: Any) -> None
 
 @numba.njit(cache=True, nogil=True)
 def freed_ands(graph: Any, node: Any, a: Any, b: Any, stack: Any) -> Any:
-    """Return how many ANDs fall out of use with a node, itself one of them, if two literals are held.
+    """Return the number of ANDs, including the node, that fall out of use with a node if two literals are held.
 
     The literals may be `NONE`. The ANDs are left in the stack.
     """
@@ -232,7 +232,7 @@ def freed_ands(graph: Any, node: Any, a: Any, b: Any, stack: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def free_node(graph: Any, after: Any) -> Any:
-    """Return a node that is not in use, beyond one, or `NONE`."""
+    """Return an unused node after a given one, or `NONE`."""
     for node in range(max(after + 1, graph.first), graph.fanins.shape[0]):
         if graph.references[node] == 0:
             return node
@@ -241,7 +241,7 @@ def free_node(graph: Any, after: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def put_in_place(graph: Any, node: Any, literal: Any) -> None:
-    """Let all that reads a node read a literal, which may be its own complement. Changes graph."""
+    """Let all readers of a node read a literal, which may be its own complement. Modifies graph."""
     for user in range(graph.first, graph.fanins.shape[0]):
         if user == node:
             continue

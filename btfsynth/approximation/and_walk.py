@@ -1,13 +1,13 @@
 """A walk over and-inverter graphs within worst-case bounds.
 
-Flipping a node shows on which vectors it must keep its value, as in `btfsynth.approximation.tolerance`. Take
-literals that are true wherever the node must be on: two whose AND is false wherever it must be off can
-replace its fan-in. The same holds with on and off exchanged and the node complemented. Where several nodes
-fall out of use, up to three new ones are tried: ``a & b & c``, ``a & (b | c)`` and a parity. Steps that save
-nothing are taken too, at random, and a few that cost a node, up to some nodes above the best.
+Flipping a node shows on which vectors it must keep its value, as in `btfsynth.approximation.tolerance`. A
+literal that is true wherever the node must be on is a candidate: two candidates whose AND is false wherever the
+node must be off can replace its fan-in. The same holds with on and off exchanged and the node complemented. If
+several nodes fall out of use, up to three new ones are tried: ``a & b & c``, ``a & (b | c)`` and a parity.
+Random steps that save nothing are accepted too, and a few that cost a node, up to some nodes above the best.
 
-The walk looks at a sample of the vectors (see `btfsynth.approximation.sample`). After some steps all vectors
-are checked; if some are outside their limits, the steps are undone.
+The walk uses a sample of the vectors (see `btfsynth.approximation.sample`). At intervals all vectors are
+checked; if some are outside their limits, the steps are undone.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ from btfsynth.netlist.netlist import Netlist
 _NOTHING, _SIGNAL, _PAIR, _TRIPLE, _AND_OR, _PARITY = range(6)
 """Kinds of replacements."""
 _TIES = 64
-"""One of at most this many replacements that save as much is chosen; the search ends there."""
+"""Maximum number of equally good replacements to choose from; the search ends there."""
 _TWO_NEW, _FIRSTS = 30, 3
-"""Per cent of trials that look for two new nodes where those may do, and first literals tried then."""
+"""Percentage of trials that look for two new nodes if these can suffice, and first literals tried then."""
 _PARITIES = 20
-"""Per cent of trials that look for a parity where it may do."""
+"""Percentage of trials that look for a parity if it can suffice."""
 _UPHILL = 200
-"""One trial in so many may cost a node."""
+"""One in this many trials may cost a node."""
 _ABOVE = 3
-"""Nodes that a graph may have more than the best."""
+"""Maximum nodes of a graph above the best."""
 _LEAST_STEPS = 8
 _SLICE = 20_000
-"""Trials between two looks at the clock."""
+"""Trials between two checks of the time limit."""
 
 
 class _Work(NamedTuple):
@@ -83,7 +83,7 @@ class _Work(NamedTuple):
 
 @dataclass(frozen=True)
 class AndWalk:
-    """Until `patience` trials in turn have saved nothing."""
+    """A walk that ends after `patience` trials in a row without a saving."""
 
     patience: int = 400_000
     seed: int = 1
@@ -99,7 +99,7 @@ class AndWalk:
         valid: NDArray[np.uint64],
         limits: Limits,
     ) -> Netlist:
-        """Return a netlist of as few ANDs as were met. Arguments as of `Walk.run`."""
+        """Return the netlist with the fewest ANDs found. Arguments as in `Walk.run`."""
         graph = graph_of(netlist, SAMPLE_WORDS)
         vectors = all_vectors(inputs, valid, limits, SAMPLE_WORDS)
         sample = first_sample(vectors, SAMPLE_WORDS, self.seed)
@@ -133,7 +133,7 @@ def _scratch(nodes: int, words: int) -> _Work:
 
 @numba.njit(cache=True, nogil=True)
 def _offer(choice: Any, offered: Any, random: Any) -> Any:
-    """Take a replacement if it saves most, at random among equals; return whether there were enough."""
+    """Accept a replacement if it saves most, at random among equals; return whether there were enough."""
     kind, saved, a, b, c, phase = offered
     if saved > choice[1]:
         choice[6] = 0
@@ -154,7 +154,7 @@ def _offer(choice: Any, offered: Any, random: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _is_clear(where: Any, row_a: Any, flip_a: Any, row_b: Any, flip_b: Any) -> Any:
-    """Tell whether two literals are nowhere both true among some vectors."""
+    """Return whether two literals are never both true on some vectors."""
     for word in range(where.shape[0]):
         if where[word] & (row_a[word] ^ flip_a) & (row_b[word] ^ flip_b):
             return False
@@ -163,7 +163,7 @@ def _is_clear(where: Any, row_a: Any, flip_a: Any, row_b: Any, flip_b: Any) -> A
 
 @numba.njit(cache=True, nogil=True)
 def _list_covering(graph: Any, node: Any, numbers: Any, work: Any, random: Any) -> None:
-    """List the covering literals, and offer those that can stand in. Changes covering, counts and choice.
+    """List the covering literals, and offer those that can replace the node. Modifies covering, counts, choice.
 
     numbers: (ANDs in use, those that fall out of use with the node).
     """
@@ -200,7 +200,7 @@ def _list_covering(graph: Any, node: Any, numbers: Any, work: Any, random: Any) 
 
 @numba.njit(cache=True, nogil=True)
 def _offer_pairs(graph: Any, node: Any, freed: Any, work: Any, random: Any) -> None:
-    """Offer ANDs of two covering literals. Changes choice."""
+    """Offer ANDs of two covering literals. Modifies choice."""
     values, inside = graph.values, work.inside
     own_a, own_b = graph.fanins[node, 0], graph.fanins[node, 1]
     for phase in range(2):
@@ -225,7 +225,7 @@ def _offer_pairs(graph: Any, node: Any, freed: Any, work: Any, random: Any) -> N
 
 @numba.njit(cache=True, nogil=True)
 def _offer_triples(graph: Any, freed: Any, first: Any, phase: Any, work: Any, random: Any) -> Any:
-    """Offer ``first & b & c`` with covering literals. Changes choice and at; returns whether all is done."""
+    """Offer ``first & b & c`` with covering literals. Modifies choice and at; returns whether it is over."""
     values = graph.values
     listed, number = work.covering[phase], work.counts[phase]
     left = work.at[0]
@@ -247,7 +247,7 @@ def _offer_triples(graph: Any, freed: Any, first: Any, phase: Any, work: Any, ra
 
 @numba.njit(cache=True, nogil=True)
 def _offer_and_ors(graph: Any, numbers: Any, first: Any, phase: Any, work: Any, random: Any) -> Any:
-    """Offer ``first & (b | c)``. Changes choice, at and the third row of covering; returns whether all is done.
+    """Offer ``first & (b | c)``. Modifies choice, at, covering[2]; returns whether the search is over.
 
     numbers: (ANDs in use, those that fall out of use with the node).
     """
@@ -287,7 +287,7 @@ def _offer_and_ors(graph: Any, numbers: Any, first: Any, phase: Any, work: Any, 
 
 @numba.njit(cache=True, nogil=True)
 def _offer_two_new(graph: Any, numbers: Any, work: Any, random: Any) -> None:
-    """Offer replacements of two new nodes, for some first literals. Changes choice, at and covering."""
+    """Offer replacements of two new nodes, for some first literals. Modifies choice, at and covering."""
     for phase in range(2):
         number = work.counts[phase]
         away, left = work.matters[2 - phase], work.at[0]
@@ -307,7 +307,7 @@ def _offer_two_new(graph: Any, numbers: Any, work: Any, random: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _offer_parities(graph: Any, node: Any, numbers: Any, work: Any, random: Any) -> None:
-    """Offer exclusive ors of two signals, three new nodes. Changes choice and the third row of covering."""
+    """Offer exclusive ors of two signals, three new nodes. Modifies choice and covering[2]."""
     count, freed = numbers
     values, order, matters = graph.values, work.order, work.matters[0]
     listed, number = work.covering[2], 0
@@ -339,9 +339,9 @@ def _offer_parities(graph: Any, node: Any, numbers: Any, work: Any, random: Any)
 
 @numba.njit(cache=True, nogil=True)
 def _find(graph: Any, node: Any, numbers: Any, sample: Any, work: Any, random: Any) -> None:
-    """Find a replacement of a node. Changes choice and scratch.
+    """Find a replacement of a node. Modifies choice and scratch.
 
-    numbers: (ANDs in use, whether it may cost one).
+    numbers: (ANDs in use, whether the replacement may cost one).
     """
     count, uphill = numbers
     matters, choice, stack = work.matters, work.choice, work.order.stack
@@ -377,7 +377,7 @@ def _find(graph: Any, node: Any, numbers: Any, sample: Any, work: Any, random: A
 
 @numba.njit(cache=True, nogil=True)
 def _replace(graph: Any, node: Any, choice: Any) -> Any:
-    """Carry out a replacement; returns False if no node is free for it. Changes graph."""
+    """Make a replacement; returns False if no node is free for it. Modifies graph."""
     kind, a, b, c = choice[0], choice[2], choice[3], choice[4]
     fanins = graph.fanins
     if kind == _SIGNAL:
@@ -413,7 +413,7 @@ def _renew(graph: Any, work: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _check(graph: Any, count: Any, vectors: Any, checked: Any, work: Any) -> Any:
-    """Return how many vectors outside their limits were found, a few of all. Changes checked."""
+    """Find some of the vectors outside their limits; returns their number. Modifies checked."""
     step = checked.block.valid.shape[0]
     found = 0
     for first in range(0, vectors.valid.shape[0], step):
@@ -434,7 +434,7 @@ def _copy(source: Any, target: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _walk(graph: Any, seen: Any, work: Any, kept: Any, random: Any) -> None:
-    """Walk for a slice of trials. Changes all.
+    """Walk for a slice of trials. Modifies all arguments.
 
     seen: (all vectors, sample, `Checked`); kept: (the best graph, the last one within the limits on all
     vectors, int64 (4,): ANDs of both, steps between two checks, steps since the last).

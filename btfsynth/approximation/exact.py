@@ -25,7 +25,7 @@ from btfsynth.verify.error_metrics import MAX_MEASURED_INPUTS
 
 Weights = NDArray[np.int64]
 _SUM_INPUTS, _SUM_DIGITS = 12, 256
-"""With more inputs a sum of up to so many products is taken as it is; making others smaller takes a minute."""
+"""With more inputs, a sum of up to this many products stays unchanged; optimising it would take a minute."""
 _LARGEST = 1 << 31
 """Exclusive maximum of a weight."""
 
@@ -76,7 +76,7 @@ def _smallest(like: Netlist, tables: NDArray[np.uint8], wanted: NDArray[np.uint8
 
 
 def _as_sum(like: Netlist, tables: NDArray[np.uint8]) -> Netlist | None:
-    """Return a sum of few products as full adders, None if the tables are no such sum."""
+    """Return a sum of few products as full adders, None if the tables are not such a sum."""
     builder = NetlistBuilder(like.name, like.input_ports, like.output_ports)
     literals = [builder.input(bit) for bit in range(like.n_inputs)]
     bits = lower_sum(builder, tables, literals, _SUM_DIGITS)

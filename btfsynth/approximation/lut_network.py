@@ -1,7 +1,7 @@
 """A network of lookup tables of six inputs as arrays that a walk changes in place.
 
-Node 0 is false, then come the inputs, then the tables. Bit ``v`` of a table is its value where the fan-ins,
-the first least significant, are the number ``v``. Outputs are literals that are never complemented; an output
+Node 0 is false; the inputs and then the tables follow. Bit ``v`` of a table is its value if the fan-ins, the
+first least significant, are the number ``v``. Outputs are literals that are never complemented; an output
 that is an inverted input or a second phase of a node has a table of its own.
 """
 
@@ -38,7 +38,7 @@ class Order(NamedTuple):
 
 
 def tables_of(netlist: Netlist, words: int) -> Tables:
-    """Map a netlist; signatures of so many words are left zero."""
+    """Map a netlist; the signatures, of `words` words, are zero."""
     cover = map_luts(netlist, MAX_LEAVES)
     first = netlist.first_cell
     number = {node: first + place for place, node in enumerate(cover.roots.tolist())}
@@ -100,7 +100,7 @@ def empty_order(nodes: int) -> Order:
 
 @numba.njit(cache=True, nogil=True)
 def sort_tables(network: Any, order: Any) -> Any:
-    """List the tables in use and count references; returns how many. Changes order and references."""
+    """List the tables in use and count references; returns their number. Modifies order and references."""
     fanins, sizes, references = network.fanins, network.sizes, network.references
     nodes, position, mark, stack = order
     mark[:] = 0
@@ -135,7 +135,7 @@ def sort_tables(network: Any, order: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _mix(half: Any, by: Any, rows: Any) -> None:
-    """Halve the rows: of each two, the one that a signal chooses. Changes rows."""
+    """Halve the rows: of each two, the one that a signal chooses. Modifies rows."""
     for place in range(half):
         zero, one, target = rows[2 * place], rows[2 * place + 1], rows[place]
         for word in range(by.shape[0]):
@@ -144,7 +144,7 @@ def _mix(half: Any, by: Any, rows: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def look_up(table: Any, reads: Any, rows: Any, target: Any) -> None:
-    """Compute the signature of a table. Changes target, and rows: uint64 (32, words), scratch.
+    """Compute the signature of a table. Modifies target, and rows: uint64 (32, words), scratch.
 
     reads: (size, six signatures), those past the size not looked at.
     """
@@ -179,7 +179,7 @@ def look_up(table: Any, reads: Any, rows: Any, target: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def compute(network: Any, node: Any, values: Any, rows: Any) -> None:
-    """Compute the signature of a node from those of its fan-in. Changes values[node] and rows."""
+    """Compute the signature of a node from those of its fan-in. Modifies values[node] and rows."""
     f, size = network.fanins[node], network.sizes[node]
     # Past the size stands -1, the last row, which is not looked at.
     reads = (
@@ -196,7 +196,7 @@ def compute(network: Any, node: Any, values: Any, rows: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def flip_node(network: Any, node: Any, order: Any, count: Any, flips: Any, rows: Any) -> None:
-    """Find which tables depend on one, and their signatures where it is flipped. Changes flips and rows.
+    """Find which tables depend on one, and their signatures where it is flipped. Modifies flips and rows.
 
     flips: (depends uint8 (nodes,), flipped uint64 (nodes, words)).
     """
@@ -225,7 +225,7 @@ def flip_node(network: Any, node: Any, order: Any, count: Any, flips: Any, rows:
 
 @numba.njit(cache=True, nogil=True)
 def freed_tables(network: Any, node: Any, held: Any, stack: Any) -> Any:
-    """Return how many tables fall out of use with one reader of a node less, if another node is held."""
+    """Return the number of tables that fall out of use if a node loses a reader and another node is held."""
     fanins, sizes, references = network.fanins, network.sizes, network.references
     if node < network.first:
         return 0
@@ -277,7 +277,7 @@ def _flip_input(table: Any, size: Any, place: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _superfluous(network: Any, node: Any, place: Any) -> Any:
-    """Say by what a fan-in can be replaced (see `_without`), -1 if it is needed."""
+    """Return the replacement of a fan-in (see `_without`), -1 if it is needed."""
     fanins, sizes, tables = network.fanins, network.sizes, network.tables
     child, size = fanins[node, place], sizes[node]
     if child == 0:
@@ -332,7 +332,7 @@ def tidy(network: Any, order: Any, count: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def settle(network: Any, order: Any) -> Any:
-    """Tidy up and sort; return the number of nodes in the order. Changes network and order."""
+    """Tidy up and sort; return the number of nodes in the order. Modifies network and order."""
     count = sort_tables(network, order)
     while tidy(network, order, count):
         count = sort_tables(network, order)
@@ -341,7 +341,7 @@ def settle(network: Any, order: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def count_tables(network: Any, order: Any, count: Any) -> Any:
-    """Return how many tables read anything."""
+    """Return the number of tables with a fan-in."""
     total = 0
     for place in range(count):
         total += network.sizes[order.nodes[place]] > 0

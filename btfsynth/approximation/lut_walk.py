@@ -1,13 +1,12 @@
 """A walk over networks of lookup tables within worst-case bounds.
 
-Flipping a table shows on which vectors it must keep its value, as in `btfsynth.approximation.tolerance`. So
-it is known whether any six signals suffice for it: they split the vectors into parts, and no part may hold
-both a one and a zero that matter. A step exchanges one or two fan-ins of a table. It saves a table where an
-exchanged fan-in has no other reader. Free entries of the new table keep the old values. Steps that save
-nothing are taken too, at random.
+Flipping a table shows on which vectors it must keep its value, as in `btfsynth.approximation.tolerance`. Six
+signals suffice as its fan-in if they split the vectors into parts without both a one and a zero that matter. A
+step exchanges one or two fan-ins of a table; it saves a table if an exchanged fan-in has no other reader. Free
+entries of the new table keep the old values. Random steps that save nothing are accepted too.
 
-The walk looks at a sample of the vectors (see `btfsynth.approximation.sample`). After some steps all vectors
-are checked; if some are outside their limits, the steps are undone.
+The walk uses a sample of the vectors (see `btfsynth.approximation.sample`). At intervals all vectors are
+checked; if some are outside their limits, the steps are undone.
 """
 
 from __future__ import annotations
@@ -45,17 +44,17 @@ from btfsynth.netlist.kernels import NONE, next_below, random_state
 from btfsynth.netlist.netlist import Netlist
 
 _DROP_SINGLE = 50
-"""Per cent of steps that exchange a fan-in which nothing else reads, where there is one."""
+"""Percentage of steps that exchange a fan-in without another reader, if there is one."""
 _DROP_TWO = 30
-"""Per cent of steps that exchange two fan-ins."""
+"""Percentage of steps that exchange two fan-ins."""
 _FIRSTS = 3
-"""First signals that are tried for two at a time."""
+"""First signals tried in the search for two."""
 _FLIPPED = 5
-"""Per cent of free entries of a new table that are set against the old values."""
+"""Percentage of free entries of a new table that are set to the opposite of the old values."""
 _LEAST_STEPS = 8
-"""Steps between two checks of all vectors at least; twice as many after every check that holds."""
+"""Minimum steps between two checks of all vectors, doubled after every successful check."""
 _SLICE = 5_000
-"""Trials between two looks at the clock."""
+"""Trials between two checks of the time limit."""
 
 
 class _Work(NamedTuple):
@@ -80,7 +79,7 @@ class _Work(NamedTuple):
 
 @dataclass(frozen=True)
 class LutWalk:
-    """Until `patience` trials in turn have saved nothing."""
+    """A walk that ends after `patience` trials in a row without a saving."""
 
     patience: int = 100_000
     seed: int = 1
@@ -96,7 +95,7 @@ class LutWalk:
         valid: NDArray[np.uint64],
         limits: Limits,
     ) -> Netlist:
-        """Return a netlist of as few lookup tables as were met. Arguments as of `Walk.run`."""
+        """Return the netlist with the fewest lookup tables found. Arguments as in `Walk.run`."""
         network = tables_of(netlist, SAMPLE_WORDS)
         vectors = all_vectors(inputs, valid, limits, SAMPLE_WORDS)
         sample = first_sample(vectors, SAMPLE_WORDS, self.seed)
@@ -132,7 +131,7 @@ def _scratch(nodes: int, words: int) -> _Work:
 
 @numba.njit(cache=True, nogil=True)
 def _split(values: Any, kept: Any, size: Any, parts: Any) -> None:
-    """Split the vectors of parts[0] by some signals into ``2 ** size`` parts. Changes parts."""
+    """Split the vectors of parts[0] by some signals into ``2 ** size`` parts. Modifies parts."""
     number = 1
     for k in range(size):
         by = values[kept[k]]
@@ -158,9 +157,9 @@ def _first_of(row: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _list_mixed(network: Any, work: Any, size: Any) -> Any:
-    """Split by the first signals kept; list parts with ones and zeros that matter. Returns how many.
+    """Split by the first signals kept; list parts with ones and zeros that matter. Returns their number.
 
-    Changes split, mixed and pairs.
+    Modifies split, mixed and pairs.
     """
     for kind in range(2):
         work.split[kind, 0, :] = work.matters[1 + kind]
@@ -178,7 +177,7 @@ def _list_mixed(network: Any, work: Any, size: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _parts_told(row: Any, work: Any, count: Any) -> Any:
-    """Return of how many mixed parts a signal tells the two vectors listed apart."""
+    """Return the number of mixed parts whose two listed vectors a signal separates."""
     told = 0
     for k in range(count):
         a, b = work.pairs[k, 0], work.pairs[k, 1]
@@ -189,7 +188,7 @@ def _parts_told(row: Any, work: Any, count: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _separates(row: Any, work: Any, count: Any) -> Any:
-    """Tell whether a signal tells the ones from the zeros in all mixed parts."""
+    """Return whether a signal separates the ones from the zeros in all mixed parts."""
     if _parts_told(row, work, count) < count:
         return False
     for k in range(count):
@@ -207,7 +206,7 @@ def _separates(row: Any, work: Any, count: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _majority_of_values(values: Any, work: Any, size: Any, node: Any, part: Any) -> Any:
-    """Tell whether a table is on rather than off in a part of all vectors of the sample."""
+    """Return whether a table is mostly on in a part of all vectors of the sample."""
     more = 0
     for word in range(values.shape[1]):
         within = ~np.uint64(0)
@@ -221,7 +220,7 @@ def _majority_of_values(values: Any, work: Any, size: Any, node: Any, part: Any)
 
 @numba.njit(cache=True, nogil=True)
 def _assign(network: Any, node: Any, size: Any, work: Any, random: Any) -> None:
-    """Let a table read the first signals kept. Changes network and split."""
+    """Let a table read the first signals kept. Modifies network and split."""
     _list_mixed(network, work, size)
     table = np.uint64(0)
     for part in range(1 << size):
@@ -243,9 +242,9 @@ def _assign(network: Any, node: Any, size: Any, work: Any, random: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _list_divisors(network: Any, node: Any, count: Any, work: Any, random: Any) -> Any:
-    """List the signals that do not depend on a table. Changes divisors.
+    """List the signals that do not depend on a table. Modifies divisors.
 
-    Returns (how many, a random one that can stand in for the table or `NONE`).
+    Returns their number and a random one that can replace the table, or `NONE`.
     """
     order, values = work.order, network.values
     matters = work.matters[0]
@@ -270,7 +269,7 @@ def _list_divisors(network: Any, node: Any, count: Any, work: Any, random: Any) 
 
 @numba.njit(cache=True, nogil=True)
 def _stand_in(network: Any, node: Any, signal: Any, order: Any, count: Any) -> None:
-    """Let all that read a table read a signal. Changes network."""
+    """Let all readers of a table read a signal instead. Modifies network."""
     for place in range(order.position[node] + 1, count):
         user = order.nodes[place]
         for k in range(network.sizes[user]):
@@ -291,7 +290,7 @@ def _kept_already(work: Any, size: Any, signal: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _best_signal(network: Any, dropped: Any, sizes: Any, work: Any, random: Any) -> Any:
-    """Find the signal that completes those kept and lets most tables fall out of use, or `NONE`.
+    """Find the signal that completes those kept and frees the most tables, or `NONE`.
 
     dropped: the two fan-ins exchanged, the second may be `NONE`; sizes: (signals kept, mixed parts, divisors).
     """
@@ -316,7 +315,7 @@ def _best_signal(network: Any, dropped: Any, sizes: Any, work: Any, random: Any)
 
 @numba.njit(cache=True, nogil=True)
 def _two_signals(network: Any, dropped: Any, sizes: Any, work: Any, random: Any) -> Any:
-    """Try to complete the signals kept by two; puts them behind, and returns whether there are any.
+    """Try to complete the signals kept by two more; appends these and returns True if found.
 
     dropped, sizes: see `_best_signal`.
     """
@@ -347,7 +346,7 @@ def _two_signals(network: Any, dropped: Any, sizes: Any, work: Any, random: Any)
 
 @numba.njit(cache=True, nogil=True)
 def _choose_dropped(network: Any, node: Any, random: Any) -> Any:
-    """Return the places of one or two fan-ins to exchange; the second is `NONE` for one."""
+    """Return the positions of one or two fan-ins to exchange; the second may be `NONE`."""
     size = network.sizes[node]
     place, singles = next_below(random, size), 0
     if next_below(random, 100) < _DROP_SINGLE:
@@ -367,7 +366,7 @@ def _choose_dropped(network: Any, node: Any, random: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _try_table(network: Any, node: Any, count: Any, sample: Any, work: Any, random: Any) -> Any:
-    """Try one step at a table; returns whether it was taken. Changes network and work."""
+    """Try one step at a table; returns whether it was accepted. Modifies network and work."""
     matters, values = work.matters, network.values
     flip_node(network, node, work.order, count, (work.depends, work.flipped), work.rows)
     flips = (work.depends, work.flipped, matters[0])
@@ -412,7 +411,7 @@ def _try_table(network: Any, node: Any, count: Any, sample: Any, work: Any, rand
 
 @numba.njit(cache=True, nogil=True)
 def _renew(network: Any, work: Any) -> Any:
-    """Tidy up and compute all signatures; return the number of tables in the order."""
+    """Clean up and compute all signatures; return the number of tables in the order."""
     count = settle(network, work.order)
     for k in range(count):
         compute(network, work.order.nodes[k], network.values, work.rows)
@@ -421,7 +420,7 @@ def _renew(network: Any, work: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _check(network: Any, count: Any, vectors: Any, checked: Any, work: Any) -> Any:
-    """Return how many vectors outside their limits were found, a few of all. Changes checked."""
+    """Find some of the vectors outside their limits; returns their number. Modifies checked."""
     step = checked.block.valid.shape[0]
     found = 0
     for first in range(0, vectors.valid.shape[0], step):
@@ -444,10 +443,10 @@ def _copy(source: Any, target: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _walk(network: Any, seen: Any, work: Any, kept: Any, random: Any) -> None:
-    """Walk for a slice of trials. Changes all.
+    """Walk for a slice of trials. Modifies all arguments.
 
     seen: (all vectors, sample, `Checked`); kept: (the best network, which is within the limits on all vectors;
-    int64 (3,): its tables at most, steps between two checks, steps since the last).
+    int64 (3,): maximum tables, steps between two checks, steps since the last).
     """
     vectors, sample, checked = seen
     best, state = kept

@@ -1,7 +1,7 @@
-"""Worst-case limits on all input vectors, and on a small sample of them that a walk looks at.
+"""Worst-case limits on all input vectors, and on a small sample of them used by walks.
 
-Of the vectors of a circuit few are near their limits. So a walk looks at a sample; after some steps all vectors
-are checked, a block of words at a time, and those that are outside their limits take places in the sample.
+Only few vectors of a circuit are near their limits, so a walk uses a sample. At intervals all vectors are
+checked, a block of words at a time, and some of those outside their limits replace vectors of the sample.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from btfsynth.netlist.simulation import pack_bits, unpack_bits
 
 SAMPLE_WORDS = 32
 _TAKEN = 64
-"""Vectors outside their limits that one check finds at most."""
+"""Maximum number of vectors outside their limits that one check finds."""
 
 
 class Interval(NamedTuple):
-    """What outputs may be, fields as in `btfsynth.approximation.tolerance.Limits`."""
+    """The allowed outputs, with the fields of `btfsynth.approximation.tolerance.Limits`."""
 
     low: Any
     high: Any
@@ -43,7 +43,7 @@ class Checked(NamedTuple):
 
     block: Any  # `Vectors` of one block
     values: Any  # uint64 ``(nodes, words of a block)``
-    all_on: Any  # uint8 ``(nodes,)``, ones: as if every node depended on something
+    all_on: Any  # uint8 ``(nodes,)``, ones: every node counts as dependent
     above: Any  # uint64 ``(words,)``, the vectors outside their limits
     at: Any  # uint64 ``(2, words)``
     found: Any  # int64 ``(vectors found at most,)``, their numbers
@@ -59,7 +59,7 @@ class Rows(NamedTuple):
 def all_vectors(
     inputs: NDArray[np.uint64], valid: NDArray[np.uint64], limits: Limits, words: int
 ) -> Vectors:
-    """Return all vectors, filled up to whole blocks of words by some that are not valid."""
+    """Return all vectors, padded to whole blocks of words by invalid ones."""
     more = -inputs.shape[1] % words
 
     def padded(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -71,7 +71,7 @@ def all_vectors(
 
 
 def first_sample(vectors: Vectors, words: int, seed: int) -> Vectors:
-    """Return a sample of some words, of vectors at random."""
+    """Return a sample of some words, with random vectors."""
     total = 64 * vectors.valid.shape[0]
     if vectors.valid.shape[0] <= words:
         return Vectors(
@@ -96,7 +96,7 @@ def first_sample(vectors: Vectors, words: int, seed: int) -> Vectors:
 
 
 def checking(vectors: Vectors, nodes: int, words: int) -> Checked:
-    """Return scratch to check this many nodes in blocks of so many words."""
+    """Return scratch to check this many nodes in blocks of `words` words."""
     interval = vectors.interval
     outputs = len(interval.low)
     block = Vectors(
@@ -119,7 +119,7 @@ def checking(vectors: Vectors, nodes: int, words: int) -> Checked:
 
 @numba.njit(cache=True, nogil=True)
 def load_block(vectors: Any, first: Any, checked: Any) -> None:
-    """Copy the words of all vectors from number `first` on. Changes checked."""
+    """Copy the words of all vectors from number `first` on. Modifies checked."""
     block, values = checked.block, checked.values
     for word in range(block.valid.shape[0]):
         block.valid[word] = vectors.valid[first + word]
@@ -135,9 +135,9 @@ def load_block(vectors: Any, first: Any, checked: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def list_outside(outputs: Any, first: Any, checked: Any, count: Any) -> Any:
-    """List vectors of a block outside their limits, one per word. Changes checked; returns how many are listed.
+    """List vectors of a block outside their limits, one per word. Modifies checked; returns the number listed.
 
-    first: the first word of the block; count: how many are listed already.
+    first: the first word of the block; count: the number listed before.
     """
     block, above, found = checked.block, checked.above, checked.found
     scratch = (checked.all_on, checked.values, above)
@@ -154,7 +154,7 @@ def list_outside(outputs: Any, first: Any, checked: Any, count: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def take_vectors(vectors: Any, numbers: Any, sample: Any, values: Any, random: Any) -> None:
-    """Put vectors at places of a sample chosen at random. Changes sample and values.
+    """Put vectors at random positions of a sample. Modifies sample and values.
 
     numbers: int64; values: uint64 (nodes, words), where the signatures of the inputs begin at row 1.
     """

@@ -49,17 +49,17 @@ from btfsynth.workers.executor import (
 _BATCH = 4
 """Walks per bound, and netlists kept per bound."""
 _PATIENCE, _PATIENCE_CELL = 1_000, 10
-"""Patience of a walk of the first sweep: cells tried in vain, constant and per cell of the exact circuit."""
+"""Patience of a walk of the first sweep: cells tried without a saving, in total and per exact cell."""
 _MOST_PATIENCE = 64
 """Maximum factor of the patience, which doubles with every sweep."""
 _RUNGS = 6
 """Number of bounds below a given one, each half of the next."""
 _RUNGS_OF_SUM = 2
-"""As many are enough where walks start from sums without low terms."""
+"""The same if walks start from sums without low terms."""
 _LATER = 3
-"""Number of these in later sweeps, the last ones."""
+"""Number of these in later sweeps."""
 _LUT_TRIALS, _AND_TRIALS = 4, 16
-"""Trials of a table, or an AND, per trial of a cell, as they are that much faster."""
+"""Trials of a table, or an AND, per trial of a cell, because they are that much faster."""
 
 
 @dataclass(frozen=True)
@@ -343,10 +343,10 @@ class _Search:
         return Walk(patience, seed=seed, k=2 if each == 1 else 1)
 
     def _starts(self, sweep: int, place: int) -> list[tuple[str, str]]:
-        """Return netlists to start from and what is to be said of them.
+        """Return netlists to start from, and their descriptions.
 
-        Turn by turn what is kept at a bound and below it; sums without low terms first of all, and one of them
-        in every later sweep.
+        Alternately circuits kept at a bound and below it; truncated sums first, and one of them in every later
+        sweep.
         """
         here = self.kept[place]
         below = self.kept[place - 1] if place else []

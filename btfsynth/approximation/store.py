@@ -2,13 +2,13 @@
 
 ::
 
-    DIR/points.jsonl        every circuit that was kept, one record per line, in the order found
+    DIR/points.jsonl        every circuit kept, one record per line, in the order found
     DIR/exact.mig           the exact circuit
-    DIR/front.json          the index of the front, and what the records belong to
+    DIR/front.json          the index of the front, and the circuit and settings of the records
     DIR/front/NAME/         one circuit: a design folder with its error, see `btfsynth.verify.error_metrics`
 
-An incomplete last line of a killed run is dropped. Design folders are made in another place and moved; the
-index is written after the folders that it names exist and before others are removed.
+An incomplete last line of a killed run is dropped. Design folders are made elsewhere and moved; the index is
+written after the folders that it names exist and before others are removed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Starts of a walk for circuits that add up: the sum without its least terms.
+"""Starting circuits for walks from circuits that compute a sum: the sum without its lowest terms.
 
 The output of a multiplier, a squarer, an adder or a population count, read as a number, is a short sum of
 products of at most two inputs. Leaving out terms of low weight makes the result too small by at most their sum;
@@ -23,11 +23,11 @@ from btfsynth.netlist.simulation import evaluate
 from btfsynth.verify.error_metrics import Reading
 
 _CHECKED = 4096
-"""Random vectors on which a sum has to give the exact result."""
+"""Random vectors on which a sum must give the exact result."""
 _MAX_TERMS = 4096
 _MAX_INPUTS = 64
 _COLUMNS = 3
-"""Starts that leave out whole columns, besides the one that leaves out most."""
+"""Starts without whole columns, in addition to the one without the most terms."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Truncated:
 
 
 def sum_of(exact: Netlist, reading: Reading) -> Sum | None:
-    """Return the sum that a netlist of one unsigned output is, None if it is none of few terms."""
+    """Return the sum that a netlist with one unsigned output computes, None if it is not a sum of few terms."""
     inputs = exact.n_inputs
     if len(reading.ports) != 1 or reading.ports[0][2] or not 1 < inputs <= _MAX_INPUTS:
         return None
@@ -87,7 +87,7 @@ def _is_exact(exact: Netlist, found: Sum) -> bool:
 
 
 def truncations(exact: Netlist, found: Sum, bound: int) -> Iterator[Truncated]:
-    """Yield sums without low terms that are off by at most the bound, the one without most first."""
+    """Yield sums without low terms and with errors within the bound, the one without the most terms first."""
     digits = sorted(
         (column, subset, negative != (weight < 0))
         for weight, subset in found.terms
