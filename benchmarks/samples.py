@@ -80,7 +80,7 @@ FAMILIES = {
         **CYCLIC,
     ),
     "rule232": Family(
-        "rule 232, three steps, 32 cells", "automaton:232,steps=3,cells=32", (256,), (32, 32), 1
+        "rule 232, three steps, 32 cells", "automaton:232,steps=3,cells=32", (256,), (32, 32), 3
     ),
     "rule232_tied": Family(
         "rule 232, three steps, `--share cyclic`",
