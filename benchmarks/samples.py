@@ -70,7 +70,7 @@ FAMILIES = {
         1,
         **CYCLIC,
     ),
-    "rule30_2": Family("rule 30, two steps", "automaton:30,steps=2,cells=16", (256,), (32,) * 4, 1),
+    "rule30_2": Family("rule 30, two steps", "automaton:30,steps=2,cells=16", (256,), (32,) * 4, 3),
     "rule30_2_tied": Family(
         "rule 30, two steps, `--share cyclic`",
         "automaton:30,steps=2,cells=16",
