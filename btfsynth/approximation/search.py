@@ -49,7 +49,7 @@ from btfsynth.workers.executor import (
 _BATCH = 4
 """Walks per bound, and netlists kept per bound."""
 _PATIENCE, _PATIENCE_CELL = 1_000, 10
-"""Patience of a walk of the first sweep: cells tried without a saving, in total and per exact cell."""
+"""Patience of a walk of the first sweep: cells tried without a saving, a constant plus a part per cell."""
 _MOST_PATIENCE = 64
 """Maximum factor of the patience, which doubles with every sweep."""
 _RUNGS = 6

@@ -1,12 +1,12 @@
-"""What a learner is asked for and what it returns.
+"""The problem given to a learner, and its result.
 
-A learner takes samples of one output and yields circuits, `Fit`; whether one is any good is decided on the
-validation samples by simulating it, so a learner can be wrong but cannot overstate itself.
+A learner takes samples of one output and yields circuits, `Fit`; each circuit is simulated on the
+validation samples, so a learner can be wrong but cannot overstate its accuracy.
 
 Signals that learners may use as inputs are suggested by Fourier coefficients. The coefficient of a set of
 inputs is the mean of ``y * product of the inputs`` over -1/+1 values, estimated from the samples with a
-standard error of ``1 / sqrt(samples)`` (O'Donnell, Analysis of Boolean Functions, chapter 3). An input of a
-function of moderate complexity shows in some set of up to three.
+standard error of ``1 / sqrt(samples)`` (O'Donnell, Analysis of Boolean Functions, chapter 3). The inputs of a
+function of moderate complexity usually occur in some set of up to three.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Samples:
         return hits
 
     def right(self, words: NDArray[np.uint64]) -> int:
-        """Return on how many samples a signature, ``(words,)`` uint64, is the output's."""
+        """Return the number of samples on which a signature, ``(words,)`` uint64, equals the output."""
         return count_ones(self.hits(words))
 
 
@@ -143,8 +143,8 @@ def _listed(ports: tuple[object, ...]) -> str:
 def split(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     """Split patterns at random into those to train on and those to select on.
 
-    Where one part would have no pattern that says anything of some output, the first that does comes over
-    from the other.
+    If one part has no pattern with a defined value of some output, the first such pattern is moved over from
+    the other.
     """
     count = dataset.n_patterns
     if count < 2:
@@ -162,7 +162,7 @@ def split(dataset: Dataset, seed: int) -> tuple[Dataset, Dataset]:
 def _let_speak(
     dataset: Dataset, output: int, chosen: NDArray[np.bool_], part: bool, rows: NDArray[np.int64]
 ) -> None:
-    """Move a pattern into a part that says nothing of an output. Modifies chosen."""
+    """Move a pattern into a part without defined values of an output. Modifies chosen."""
     care = dataset.care_mask
     if care[chosen == part, output].any():
         return
@@ -179,7 +179,7 @@ def _let_speak(
 
 
 def contradicting(one: Dataset, other: Dataset) -> tuple[int, int]:
-    """Return how many patterns of another set have inputs that one has, and how many contradict it."""
+    """Return the number of patterns of another set whose inputs occur in one, and how many of them contradict it."""
     rows = np.concatenate([one.inputs, other.inputs])
     groups, first = group_rows(rows)
     place = np.full(len(first), -1)
@@ -198,7 +198,7 @@ _PAIRS_INPUTS = 600
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Sets of inputs that the output goes with."""
+    """Sets of inputs that the output correlates with."""
 
     sets: tuple[tuple[int, ...], ...]
     coefficients: NDArray[np.float64]  # (sets,) float64
@@ -207,12 +207,12 @@ class Spectrum:
     threshold: float
 
     def relevant(self) -> list[int]:
-        """Return the inputs of significant sets, the most telling first."""
+        """Return the inputs of significant sets, the most informative first."""
         order = np.argsort(-self.scores, kind="stable")
         return [int(i) for i in order if self.scores[i] >= self.threshold]
 
     def common(self) -> tuple[int, ...]:
-        """Return the inputs that all significant sets share: the output is their parity and more."""
+        """Return the inputs common to all significant sets: the output is their parity combined with more."""
         if not self.sets:
             return ()
         return tuple(sorted(set(self.sets[0]).intersection(*self.sets)))
@@ -275,7 +275,7 @@ class Features:
         return np.ascontiguousarray(values.T)
 
     def literals(self, builder: NetlistBuilder) -> list[int]:
-        """Build the gates and return the literal of every signal; what is not used costs nothing."""
+        """Build the gates and return the literal of every signal; unused gates cost nothing."""
         literals = [builder.input(i) for i in range(self.n_inputs)]
         for kind, a, b in self.gates:
             x, y = (value_of(literals, literal) for literal in (a, b))
@@ -288,7 +288,7 @@ class Features:
 
 
 def with_pairs(n_inputs: int, spectrum: Spectrum, most: int) -> Features:
-    """Return the inputs and the exclusive ors of pairs that the output goes with."""
+    """Return the inputs and the exclusive ors of pairs that the output correlates with."""
     pairs: dict[tuple[int, int], None] = {}
     for members in spectrum.sets:
         pairs.update(dict.fromkeys(combinations(members, 2)))
@@ -330,7 +330,7 @@ class Budget:
         return self.deadline is not None and time.monotonic() > self.deadline
 
     def share(self, part: float) -> Budget:
-        """Return a part, 0 to 1, of what is left."""
+        """Return a budget of a fraction, 0 to 1, of the remaining time."""
         if self.deadline is None:
             return self
         now = time.monotonic()
@@ -339,7 +339,7 @@ class Budget:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Samples of one output, and what its circuit may cost."""
+    """Samples of one output, and limits of its circuit."""
 
     name: str
     ports: tuple[Port, ...]
@@ -354,7 +354,7 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class ClassProblem:
-    """Samples of classes, and what their circuit may cost."""
+    """Samples of classes, and limits of their circuit."""
 
     name: str
     ports: tuple[Port, ...]
@@ -397,7 +397,7 @@ def inlined(builder: NetlistBuilder, netlist: Netlist, inputs: Sequence[int]) ->
 
 
 def count_luts(netlist: Netlist) -> int:
-    """Return how many lookup tables of six inputs a netlist takes, as estimated by mapping it."""
+    """Return the number of six-input lookup tables of a netlist, estimated by mapping it."""
     return map_luts(netlist, 6).luts
 
 
@@ -408,13 +408,13 @@ def count_ands(netlist: Netlist) -> int:
 
 @dataclass(frozen=True)
 class LearnOptions(Options, settings=LEARN):
-    """How to learn, and what the circuit may cost.
+    """Options of learning, and limits of the circuit.
 
     Parameters
     ----------
     (settings)
     command
-        The command that asks for this, to be recorded; empty if there was none.
+        The command line, for the record; empty if there was none.
 
     Raises
     ------

@@ -4,9 +4,9 @@
 (Freund & Schapire, A decision-theoretic generalization of on-line learning, JCSS 55, 1997). The number of
 trees and of their leaves is chosen on the validation samples, among those that fit the limits.
 
-`vote` selects circuits greedily (Caruana et al., Ensemble selection from libraries of models, ICML 2004): from
-the best circuit on, it adds the two votes that help most, the same circuit again or others, while they help and
-the whole fits the limits. The number of votes is odd, so that there are no ties.
+`vote` selects circuits greedily (Caruana et al., Ensemble selection from libraries of models, ICML 2004):
+starting with the best circuit, it adds the two most helpful votes, possibly the same circuit again, while they
+help and the vote fits the limits. The number of votes is odd, so that there are no ties.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ _WORTH = 2
 
 
 def vote(problem: Problem, candidates: list[Candidate]) -> Fit | None:
-    """Return the best vote; None if none is better than the best circuit alone, beyond what chance explains."""
+    """Return the best vote; None if no vote is significantly better than the best circuit alone."""
     members = _different(rank(candidates))[:_MEMBERS]
     if len(members) < 3 or members[0].valid_right == problem.valid.count:
         return None
@@ -223,7 +223,7 @@ def _generalises(
 
 
 def _different(candidates: list[Candidate]) -> list[Candidate]:
-    """Return candidates without those that say the same as one before on all validation samples."""
+    """Return candidates without those that equal an earlier one on all validation samples."""
     kept: dict[bytes, Candidate] = {}
     for each in candidates:
         kept.setdefault(each.valid_words.tobytes(), each)
@@ -236,7 +236,7 @@ def _signs(candidate: Candidate, count: int) -> np.ndarray[tuple[int, ...], np.d
 
 
 def _ands(members: list[Candidate], votes: list[int]) -> int:
-    """Return about how many AND nodes a vote takes."""
+    """Return an estimate of the AND nodes of a vote."""
     return sum(members[k].ands for k in set(votes)) + _GATE_ANDS * len(votes)
 
 

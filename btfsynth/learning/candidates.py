@@ -70,7 +70,7 @@ def _nodes(fanin: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _sums(fanins: list[tuple[int, ...]], first: int) -> dict[int, int]:
-    """Return the cells that are the exclusive or of what a majority they read reads, with that majority."""
+    """Return the cells that are the exclusive or of the fan-in of a majority that they read, with that majority."""
     found = {}
     for cell, fanin in enumerate(fanins):
         for literal in fanin:
@@ -87,7 +87,7 @@ def _sums(fanins: list[tuple[int, ...]], first: int) -> dict[int, int]:
 def _table(
     fanin: tuple[int, ...], fanins: list[tuple[int, ...]], first: int, leaves: tuple[int, ...]
 ) -> int | None:
-    """Return the table of a cell over three leaves, None if it depends on anything else near by."""
+    """Return the table of a cell over three leaves, None if it depends on other nearby signals."""
     values = []
     for literal in fanin:
         node = literal >> 1
@@ -113,7 +113,7 @@ def _majority(a: int, b: int, c: int) -> int:
 
 
 def within(netlist: Netlist, limits: Limits) -> Netlist | None:
-    """Return the netlist if it holds the limits, else with few ANDs if that does, else None."""
+    """Return the netlist if it meets the limits, else a version with few ANDs if that does, else None."""
     if limits.hold(netlist):
         return netlist
     rewritten = with_few_ands(netlist)
@@ -143,7 +143,7 @@ class Candidate:
 
 
 def measured(problem: Problem, fit: Fit, parity: tuple[int, ...] = ()) -> Candidate | None:
-    """Return a fit as a candidate, None if it cannot be brought within the limits."""
+    """Return a fit as a candidate, None if it cannot meet the limits."""
     netlist = fit.netlist
     if parity:
         builder = new_builder(problem)
@@ -176,7 +176,7 @@ def rank(candidates: list[Candidate]) -> list[Candidate]:
 
 
 _ENOUGH_SMALLER = 4
-"""How many times smaller a circuit has to be that may lack all of the tolerance."""
+"""Factor by which a circuit must be smaller to be allowed the full tolerance."""
 _ROWS_PER_CELL = 4
 """Minimum samples per cell, all correct, for a circuit to be more than a memory of the samples."""
 
@@ -184,11 +184,11 @@ _ROWS_PER_CELL = 4
 def ordered(candidates: list[Candidate], problem: Problem | ClassProblem) -> list[Candidate]:
     """Return candidates with the winner first, the others by rank; with no tolerance that is the winner.
 
-    A circuit that is correct on all samples and far smaller than these wins, because that is no chance.
+    A circuit that is correct on all samples and far smaller than their number wins, because that is not chance.
     Otherwise the winner is the smallest circuit that is less than `tolerance` standard errors of the difference
     worse than a choice by accuracy (Breiman et al., Classification and Regression Trees, 1984).
-    That tolerance is for a quarter of the AND nodes of the most accurate circuit or less, half of it for half
-    of them.
+    The full tolerance applies to circuits with at most a quarter of the AND nodes of the most accurate one, half
+    of it to circuits with half of them.
     """
     ranked = rank(candidates)
     rows = problem.train.count, problem.valid.count
@@ -211,7 +211,7 @@ def ordered(candidates: list[Candidate], problem: Problem | ClassProblem) -> lis
 
 
 def _saved(candidate: Candidate, best: Candidate) -> float:
-    """Return what a smaller circuit saves, 0 for nothing to 1 for three quarters of the nodes or more."""
+    """Return the saving of a smaller circuit, from 0 (none) to 1 (at least three quarters of the nodes)."""
     ratio = max(1, best.ands) / max(1, candidate.ands)
     return max(0.0, min(1.0, log(ratio, _ENOUGH_SMALLER)))
 

@@ -1,12 +1,12 @@
 """From local to global: signals found for one output at a time, layer by layer, then a circuit over them.
 
-A chain of all outputs may explain one output by others: that is the cheapest way to few errors, not to none.
-Short chains of single outputs cannot do so. The gates of these that read known signals only, and that recur,
-become signals in their turn, and the next layer reads them. In each layer an error counts for more than in the
-layer before, so the first one holds what explains most. A chain of all outputs may then use all these signals
-without paying for their gates; its circuit is written out, and repaired at full costs.
+A chain of all outputs may explain one output by others, which is cheap and leaves few errors, but some. Short
+chains of single outputs cannot do this. Their gates that read only known signals and occur repeatedly become
+new signals, which the next layer reads. Errors weigh more in each layer than in the previous one, so the first
+layer finds the signals that explain most. A chain of all outputs may then use all these signals without paying
+for their gates; its circuit is written out with these gates and repaired at full costs.
 
-Gates with the same values on all samples are the same signal, whatever they are made of.
+Gates with the same values on all samples are the same signal, even if their structure differs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FIRST_WEIGHT, _MIDDLE_WEIGHT = 0.2, 2.0
 _CHAINS = 4
 """Chains of each output and layer."""
 _STEPS, _SLICES = 1000, 8
-"""Moves of each of them, and how often its gates are recorded."""
+"""Moves of each chain, and the number of times its gates are recorded."""
 _RECURRING = 0.25
 """Share of the chains of an output that must find a gate."""
 _MAX_SIGNALS = 256
@@ -77,7 +77,7 @@ class Signals:
         return found
 
     def of_gates(self, state: State) -> set[int]:
-        """Return the gates among the signals that a circuit reads, and its gates that read no other of them."""
+        """Return the gates of signals that a circuit reads, and its gates that read none of its own gates."""
         base = first_place(state)
         found = set()
         for literal, place in zip(self.record(state), state.order[: state.size[0]], strict=True):

@@ -458,7 +458,7 @@ def _build(state: State, places: tuple[int, int], drawn: tuple[int, int, int], p
 
 @njit(cache=True)
 def _free_places(state: State) -> tuple[int, int]:
-    """Return two free places, -1 where there is none."""
+    """Return two free places, -1 if there is none."""
     found = -1
     for place in range(len(state.kinds)):
         if state.kinds[place] == FREE:

@@ -16,7 +16,7 @@ _LAYERED = 2
 
 
 def run_chain(ground: Ground, number: int, seconds: float | None) -> list[Sampled]:
-    """Run a chain for `seconds` at most; return its circuits, the last one at the end."""
+    """Run a chain for at most `seconds`; return its circuits, the latest one last."""
     if number == _LAYERED:
         return LayeredChain(ground, number, seconds).run()
     chain = Chain(ground, number - (number > _LAYERED), seconds)

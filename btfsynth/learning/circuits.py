@@ -8,9 +8,9 @@ a lower weight while the others stay fixed; a change is kept if the description 
 The description is that of a two-part code (J. Rissanen, Automatica 14, 465, 1978): the literals of every gate,
 and every error. Chains have several lengths; the shortest description wins.
 
-Confidence: a circuit has the probability exp(-length of its description). Moves at full prices, with errors as
-expensive as at the end of the annealing, sample this distribution near the circuit that they begin at (Gibbs
-sampling). An explanation that is a little longer than the shortest one is less probable, but there are many.
+Confidence: a circuit has the probability exp(-length of its description). Moves at full costs, with the final
+weight of an error, sample this distribution near the initial circuit (Gibbs sampling). An explanation that is a
+little longer than the shortest one is less probable, but there are many.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class PolynomialLearner:
 
 
 def _fit_terms(train: Samples, terms: list[tuple[int, ...]]) -> list[tuple[int, ...]] | None:
-    """Return the terms whose sum is the output on all samples, None if there are none."""
+    """Return terms whose sum is the output on all samples, or None."""
     few = Samples(train.inputs[: len(terms) + _SPARE], train.on[: len(terms) + _SPARE])
     columns = np.ones((few.count, len(terms)), dtype=np.uint8)
     for place, term in enumerate(terms):

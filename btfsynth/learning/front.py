@@ -6,7 +6,7 @@ validation samples than any smaller one.
 
 Each tree is fitted to the first and second derivatives of the logistic or softmax loss (Friedman, Greedy
 function approximation: a gradient boosting machine, Annals of Statistics 29, 2001; Chen & Guestrin, XGBoost: a
-scalable tree boosting system, KDD 2016). Two things make it fit hardware:
+scalable tree boosting system, KDD 2016). Two properties suit hardware:
 
 - A tree has a limited number of different tests, as many as a lookup table has inputs; repeating a test in
   another branch is free. One bit of a leaf is then one table, for any number of leaves.
@@ -101,7 +101,7 @@ class Booster:
         return np.asarray(np.exp(np.clip(sums * self._growth.step, -_LARGEST_LOG, _LARGEST_LOG)))
 
     def grow(self, output: int) -> bool:
-        """Add one tree to the sum of an output; return False if there is nothing to gain."""
+        """Add one tree to the sum of an output; return False if no tree improves it."""
         growth = self._growth
         first, second = self.derivatives(output)
         rows = np.arange(len(first))
@@ -197,7 +197,7 @@ def _add_up(
 def _best_split(
     sums: Any, slope: float, bend: float, used: Any, only_used: bool, reg: float, min_weight: float
 ) -> Any:
-    """Return the test that gains most at a node, -1 if none does, and the gain."""
+    """Return the test with the largest gain at a node, -1 if there is none, and the gain."""
     place, most = -1, 1e-7
     whole = slope * slope / (bend + reg)
     for k in range(sums.shape[1]):
@@ -231,8 +231,8 @@ def _grow(
 ) -> int:
     """Grow a tree best first. Modifies rows and test to totals; returns the number of nodes.
 
-    `totals` is ``(nodes, 2)`` float64, the derivatives of each node's rows. Of every node that may be split,
-    the sums by test are kept: when the tests are used up, the best one among these is looked for again, and
+    `totals` is ``(nodes, 2)`` float64, the derivatives of each node's rows. The sums by test are kept for
+    every node that may be split: when the tests are used up, the best of these tests is searched for again, and
     the sums of the larger child are the difference of those of the parent and the smaller child.
     """
     most = test.shape[0]
@@ -386,7 +386,7 @@ def _stages(
 
 
 def leaf_bits(tree: IntegerTree) -> int:
-    """Return how many bits the leaves of a tree differ in."""
+    """Return the number of bits in which the leaves of a tree differ."""
     values = tree.value[tree.leaves]
     above = values - values.min()
     return int(above.max() // max(1, np.gcd.reduce(above))).bit_length()

@@ -148,7 +148,7 @@ def ask_jointly(
 def refitted(
     joint: Joint, outcomes: list[Candidate], whole: Limits, problems: Callable[[int], Problem]
 ) -> list[Candidate]:
-    """Return the winners, those of this learner replaced by the simplest circuit learnt from all samples.
+    """Return the winners; those of this learner are replaced by the simplest circuit learnt from all samples.
 
     That circuit must be correct on at least as many samples as the winner.
     """

@@ -150,7 +150,7 @@ def learn(
 
 @dataclass(frozen=True, eq=False)
 class _Samples:
-    """What is learnt from: the sets by their names, and how they came to be."""
+    """The sets of samples by name, and their origin."""
 
     data: dict[str, Dataset]
     seen: dict[
@@ -228,7 +228,7 @@ def _prepared(
 def _check_request(
     train: Dataset, valid: Dataset | None, test: Dataset | None, options: LearnOptions
 ) -> None:
-    """Refuse what can be seen to fail before any work is done."""
+    """Refuse impossible requests before any work is done."""
     parse_script(options.passes)
     if options.max_luts is not None:
         counter(options)
@@ -449,7 +449,7 @@ def _part(limit: int, outputs: int, output: int) -> int:
 
 
 def _of_output(where: str, on_event: OnEvent) -> OnEvent:
-    """Return what hands events on, stages with the name of the output before them."""
+    """Return a function that forwards events, with the output's name in front of stages."""
 
     def tell(event: Event) -> None:
         on_event(StageBegan(where + event.stage) if isinstance(event, StageBegan) else event)
@@ -486,7 +486,7 @@ def _baselines(
 
 
 def _joined(train: Dataset, netlists: list[Netlist]) -> Netlist:
-    """Return one netlist of all outputs under the ports of the data; what they share is made once."""
+    """Return one netlist of all outputs with the ports of the data; shared cells are made once."""
     builder = NetlistBuilder(train.name, train.input_ports, train.output_ports)
     inputs = [builder.input(bit) for bit in range(builder.n_inputs)]
     outputs = [literal for netlist in netlists for literal in inlined(builder, netlist, inputs)]
@@ -496,7 +496,7 @@ def _joined(train: Dataset, netlists: list[Netlist]) -> Netlist:
 def _affordable(outcomes: list[Outcome], options: LearnOptions) -> list[Outcome]:
     """Apply the limits to each output separately if all chosen circuits together exceed them.
 
-    This happens if some outputs come from one circuit, which keeps the limits as a whole, and others do not.
+    This happens if some outputs come from one circuit, which meets the limits as a whole, and others do not.
     """
     chosen = [outcome.candidates[0] for outcome in outcomes]
     within_all = sum(each.netlist.n_cells for each in chosen) <= options.max_cells

@@ -1,8 +1,8 @@
-"""A limit on lookup tables, held by the circuit that is emitted.
+"""A limit on the lookup tables of the emitted circuit.
 
-Circuits compete as they were learnt, with the lookup tables that our mapper estimates. What is emitted is
-another netlist, all outputs together and after the optimiser, and a synthesis tool counts differently. So the
-circuit is made and counted; while it is over the limit, the outputs change to smaller candidates.
+Learnt circuits compete by the estimate of our mapper. The emitted netlist differs from them: it contains all
+outputs and is optimised, and a synthesis tool counts differently. So the final circuit is made and counted;
+while it exceeds the limit, outputs change to smaller candidates.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from btfsynth.settings.table import LutCount
 
 _SCRIPT = "read_verilog m.v; synth -flatten; abc -lut 6; tee -q -o cells.txt stat"
 _PATIENCE, _HASTE = 4, 0.9
-"""Circuits that are made before each of the next ones is asked to be that much smaller still."""
+"""Number of circuits made before each further one must be smaller by a growing factor."""
 
 Count = Callable[[Netlist], int]
 
@@ -42,7 +42,7 @@ class Made:
 
 
 def counter(options: LearnOptions) -> Count:
-    """Return what counts lookup tables of six inputs as the options ask; refuse if Yosys is missing."""
+    """Return the counter of six-input lookup tables that the options select; refuse if Yosys is missing."""
     if options.count_luts is LutCount.ESTIMATE:
         return count_luts
     yosys = find_yosys()
@@ -63,7 +63,7 @@ def luts_by_yosys(yosys: Yosys, netlist: Netlist) -> int:
 
 
 def _tables(shown: Path) -> int:
-    """Return the tables in what ``stat`` prints; older versions print the name first. None are not listed."""
+    """Return the tables in the output of ``stat``; older versions print the name first. Zero is not listed."""
     found = re.findall(r"(\d+)\s+\$lut\b|\$lut\s+(\d+)", shown.read_text(encoding="utf-8"))
     return int("".join(found[-1])) if found else 0
 
@@ -107,7 +107,7 @@ def within_luts(
 
 
 def _smaller(outcome: Outcome, share: float) -> Outcome:
-    """Return an outcome with the first candidate in front that takes at most this share of the tables."""
+    """Return an outcome with the first candidate that has at most this share of the tables as winner."""
     luts = outcome.candidates[0].luts
     for each in outcome.candidates:
         if each.luts < luts and each.luts <= share * luts:

@@ -200,7 +200,7 @@ _FIRST_WORK = 3e8
 _GROWTH = 3.0
 _LARGEST_WORK = 2e10
 _KEPT = 3
-"""One setting in this many enters the next round, and at least two."""
+"""One setting in this many enters the next round, but at least two."""
 _ITERATIONS = (60, 20_000)
 _NEURON_EDGES = 16
 _PAIRS = 16
@@ -215,7 +215,7 @@ class Sees(str, Enum):
     PAIRS = "relevant inputs and pairs"
     """With exclusive ors of pairs."""
     FRINGE = "fringe signals"
-    """What the tree of the last fringe round asks for."""
+    """The signals tested by the tree of the last fringe round."""
 
 
 _SEEN = {
@@ -333,7 +333,7 @@ class NetworkLearner:
 
 
 def _next_round(done: list[Trained], last: list[Trained]) -> list[Setting]:
-    """Return the best settings so far, each once; none after a round without a training."""
+    """Return the best settings so far, without duplicates; empty after a round without a training."""
     if not last:
         return []
     count = max(2, -(-len(last) // _KEPT))

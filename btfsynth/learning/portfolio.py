@@ -234,7 +234,7 @@ def class_numbers(dataset: Dataset) -> Dataset:
 
 
 def rows_of(dataset: Dataset) -> Rows:
-    """Return the samples of a data set of class numbers whose class is known."""
+    """Return the samples with known classes of a data set of class numbers."""
     known = np.flatnonzero(dataset.care_mask.all(axis=1))
     bits = dataset.targets[known].astype(np.int64)
     return Rows(np.ascontiguousarray(dataset.inputs[known]), bits @ (1 << np.arange(bits.shape[1])))
@@ -283,7 +283,7 @@ def _fits(problem: ClassProblem) -> Iterator[Fit]:
 
 
 def _measured(problem: ClassProblem, fit: Fit) -> Candidate | None:
-    """Return a fit as a candidate, None if it cannot be brought within the limits."""
+    """Return a fit as a candidate, None if it cannot meet the limits."""
     small = within(fit.netlist, problem.limits)
     if small is None:
         return None

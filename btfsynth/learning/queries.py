@@ -1,9 +1,9 @@
 """Active learning: an oracle gives the outputs of the function on input vectors that the learner chooses.
 
 Several circuits, found independently, explain the answers so far. The next vectors are those on which the
-circuits disagree, and those that test what they agree on. A vector tests a connection if the value there
+circuits disagree, and those that test where they agree. A vector tests a connection if the value there
 reaches an output, as in tests for stuck-at faults. Each connection is tested with both values several times,
-which also reveals what no circuit has. After each round, circuits that are wrong are repaired.
+which also reveals parts missing in all circuits. After each round, circuits that are wrong are repaired.
 
 Query by committee: H. S. Seung et al., COLT 1992. Tests of every fault more than once: I. Pomeranz and S. M.
 Reddy, IEEE TCAD 19, 1372, 2000.

@@ -132,7 +132,7 @@ class LearnReport:
         return rows + [baseline.row() for baseline in self.baselines[place]]
 
     def confidence_of(self, output: int) -> float | None:
-        """Return the confidence of an output; None if another learner has won it."""
+        """Return the confidence of an output; None if another learner won it."""
         if self.confidence is None or self.outcomes[output].candidates[0].learner != JOINT:
             return None
         return round(float(self.confidence[output]), 4)
@@ -243,7 +243,7 @@ _QUANTILE = 1.959964
 
 
 def wilson(right: float, count: float) -> Interval:
-    """Return the 95% confidence interval of a share of which `right` of `count` samples were seen."""
+    """Return the 95% confidence interval of a share, from `right` of `count` samples."""
     share, z2 = right / count, _QUANTILE**2
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)
     variance = share * (1 - share) / count + z2 / (4 * count**2)

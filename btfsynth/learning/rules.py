@@ -1,16 +1,16 @@
-"""A few conjunctions, any of which makes the output true: rules, as a person would state them.
+"""Rules: a few conjunctions, any of which makes the output true.
 
-One rule after the other is found that covers samples where the output is true and few or none of the others
-(sequential covering, AQ and CN2; P. Clark and T. Niblett, Machine Learning 3, 261, 1989). A rule grows literal
-by literal from the widest; a few of them grow at a time, those with the largest weighted relative accuracy
-(N. Lavrac, P. Flach and B. Zupan, ILP 1999). Of all seen, the one with the largest share of true samples is
-taken, as an m-estimate has it (B. Cestnik, ECAI 1990): with `m` samples of the usual mixture beside those that
-a rule covers, so that one which covers more wins among pure ones. A small `m` suits exact functions, a larger
-one noise; both are tried.
+Rules are found one by one; each covers samples where the output is true, and few or no others (sequential
+covering, AQ and CN2; P. Clark and T. Niblett, Machine Learning 3, 261, 1989). A rule grows literal by literal
+from the empty conjunction; a few grow at a time, those with the largest weighted relative accuracy (N. Lavrac,
+P. Flach and B. Zupan, ILP 1999). Of all rules seen, the one with the largest share of true samples is selected,
+as an m-estimate (B. Cestnik, ECAI 1990): `m` samples of the average mixture are added to those that a rule
+covers, so among pure rules the one that covers more wins. A small `m` suits exact functions, a larger one
+noise; both are tried.
 
-What is found first does not know what comes later. So every rule is then looked for again for the samples that
-the others do not cover (as W. Cohen's RIPPER does, ICML 1995), and one that covers nothing of its own goes. The
-same is done for the complement of the output.
+Early rules are found without knowledge of later ones. So every rule is searched for again on the samples that
+the others do not cover (as in W. Cohen's RIPPER, ICML 1995), and a rule without samples of its own is removed.
+The same is done for the complement of the output.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from btfsynth.netlist.simulation import count_ones, valid_words
 
 Words = NDArray[np.uint64]
 Rule = tuple[int, ...]
-"""Literals, rising: twice the number of the input, plus one where it is complemented."""
+"""Ascending literals: twice the number of the input, plus one if it is complemented."""
 
 _MAX_LITERALS = 8
 _MAX_RULES = 40
 _LEAST = 2
-"""Samples of its own that a rule has to cover."""
+"""Minimum samples that only this rule covers."""
 _DOUBTS = (2.0, 8.0)
 """Values of `m`."""
 _ROUNDS = 2
 _BEAM = 16
 _WORK = 1_000_000
-"""Words that one step of a search looks at, about: of more literals and samples fewer rules grow at a time."""
+"""Approximate words read by one step of a search: with more literals and samples, fewer rules grow at a time."""
 _FRONT = 6
-"""Numbers of rules that are built, at most."""
+"""Maximum number of different rule counts that are built."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """What rules are looked for in."""
+    """The samples in which rules are searched for."""
 
     literals: Words  # (literals, words) uint64, on which samples each is true
     on: Words  # (words,) uint64, the samples that are to be covered
@@ -62,7 +62,7 @@ class _Search:
         return words
 
     def others(self, rules: list[Rule], place: int) -> Words:
-        """Return what all rules but one cover."""
+        """Return the samples covered by all rules except one."""
         words = np.zeros_like(self.on)
         for each, rule in enumerate(rules):
             if each != place:
@@ -93,7 +93,7 @@ class _Search:
 
 
 def _grown(rules: list[Rule], gain: NDArray[np.int64], beam: int) -> list[tuple[int, int]]:
-    """Return which rules grow by which literals, ``(rules, literals)`` int64 is what that gains."""
+    """Return which rules grow by which literals; ``(rules, literals)`` int64 are the gains."""
     found: dict[frozenset[int], tuple[int, int]] = {}
     order = np.argsort(-gain, axis=None, kind="stable")
     for place in order[: 8 * beam].tolist():
@@ -107,7 +107,7 @@ def _grown(rules: list[Rule], gain: NDArray[np.int64], beam: int) -> list[tuple[
 
 @numba.njit(cache=True, nogil=True)
 def _ones(word: Any) -> Any:
-    """Return how many bits of a word, uint64, are set."""
+    """Return the number of bits set in a uint64 word."""
     word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
     pairs = np.uint64(0x3333333333333333)
     word = (word & pairs) + ((word >> np.uint64(2)) & pairs)
@@ -117,7 +117,7 @@ def _ones(word: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _covered_counts(words: Any, literals: Any, wanted: Any, off: Any) -> Any:
-    """Count how many wanted and how many other samples each rule covers with one more literal.
+    """Count the wanted and the other samples that each rule covers with one more literal.
 
     `words` ``(rules, words)``, `literals` ``(literals, words)``, `wanted` and `off` ``(words,)``, all uint64;
     returns two arrays ``(rules, literals)`` int64.
@@ -134,7 +134,7 @@ def _covered_counts(words: Any, literals: Any, wanted: Any, off: Any) -> Any:
 
 
 def find_rules(samples: Samples, value: bool, doubt: float, budget: Budget) -> list[Rule]:
-    """Return rules for the samples whose output is `value`, those that cover most of their own first."""
+    """Return rules for the samples whose output is `value`, those with the most samples of their own first."""
     inputs = samples.input_words
     literals = np.stack([inputs, ~inputs & valid_words(samples.count)], axis=1)
     on, off = samples.on_words, ~samples.on_words & valid_words(samples.count)
@@ -148,7 +148,7 @@ def find_rules(samples: Samples, value: bool, doubt: float, budget: Budget) -> l
 
 
 def _cover(search: _Search) -> list[Rule]:
-    """Return rules that are found one after the other, until nothing worth a rule is left."""
+    """Return rules found one by one, until no further rule covers enough samples."""
     rules: list[Rule] = []
     left = search.on.copy()
     while count_ones(left) >= _LEAST and len(rules) < _MAX_RULES and not search.budget.over():
@@ -181,7 +181,7 @@ def _improved(search: _Search, rules: list[Rule]) -> list[Rule]:
 
 
 def _mistakes(search: _Search, others: Words) -> Callable[[Rule], tuple[int, int]]:
-    """Return what tells on how many samples a rule is wrong beside others, and its literals."""
+    """Return a sort key for rules: the number of errors given the other rules, and of literals."""
 
     def key(rule: Rule) -> tuple[int, int]:
         covered = search.covered(rule) & ~others
@@ -192,7 +192,7 @@ def _mistakes(search: _Search, others: Words) -> Callable[[Rule], tuple[int, int
 
 
 def _sorted(search: _Search, rules: list[Rule]) -> list[Rule]:
-    """Return rules, each the one that adds most to those before it; without those that add too little."""
+    """Return rules ordered so that each adds the most samples, without those that add too few."""
     left, rest, found = search.on.copy(), list(rules), []
     while rest:
         best = max(rest, key=lambda rule: count_ones(search.covered(rule) & left))
@@ -205,7 +205,7 @@ def _sorted(search: _Search, rules: list[Rule]) -> list[Rule]:
 
 
 class RulesLearner:
-    """Fit rules for the output and for its complement, as many of them as validation samples are for."""
+    """Fit rules for the output and for its complement, as many as are best on the validation samples."""
 
     name: ClassVar[str] = "rules"
 
@@ -223,7 +223,7 @@ class RulesLearner:
 
 
 def _numbers(rules: list[Rule], value: bool, valid: Samples) -> list[int]:
-    """Return how many rules are right on more validation samples than any fewer of them are."""
+    """Return the numbers of rules that are correct on more validation samples than any smaller number."""
     found, best = [], -1
     output = np.zeros(valid.count, dtype=np.bool_)
     for count, rule in enumerate(rules, 1):

@@ -1,8 +1,8 @@
 """Decision trees over bits and over signals found at the fringe of earlier trees, as circuits.
 
 Trees are grown best first: the split that lowers the entropy most comes next (Quinlan, Induction of decision
-trees, Machine Learning 1, 1986). The first splits of a large tree are therefore the small tree, and one growth
-serves the choice of a size.
+trees, Machine Learning 1, 1986). The first splits of a large tree are therefore the small tree, so one tree
+gives all sizes to choose from.
 
 The last two tests before a leaf are combined into a new signal, which the next tree may test. After some
 rounds, signals replace subtrees that a plain tree repeats in every branch (Pagallo & Haussler, Boolean feature
@@ -88,7 +88,7 @@ def grow_tree(
     min_samples: int = 1,
     allowed: NDArray[np.intp] | None = None,
 ) -> Tree:
-    """Grow a tree on ``(samples, features)`` uint8 until its leaves are pure or there are enough of them.
+    """Grow a tree on ``(samples, features)`` uint8 until its leaves are pure or their number suffices.
 
     Weights are above 0; `allowed` are the features to split by.
     """
@@ -338,7 +338,7 @@ def telling_inputs(problem: Problem) -> list[int]:
 
 
 def _allowed(features: Features, inputs: list[int] | None) -> NDArray[np.intp] | None:
-    """Return the signals to ask for where only some inputs are: these and all gates, which are of these."""
+    """Return the signals to test if only some inputs are allowed: these, and all gates, which read only these."""
     if inputs is None:
         return None
     return np.array([*inputs, *range(features.n_inputs, features.count)], dtype=np.intp)
