@@ -70,7 +70,7 @@ def _nodes(fanin: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _sums(fanins: list[tuple[int, ...]], first: int) -> dict[int, int]:
-    """Return the cells that are the exclusive or of the fan-in of a majority that they read, with that majority."""
+    """Return the cells that are the exclusive or of the fan-in of a majority that they read, and the majority."""
     found = {}
     for cell, fanin in enumerate(fanins):
         for literal in fanin:
@@ -187,8 +187,8 @@ def ordered(candidates: list[Candidate], problem: Problem | ClassProblem) -> lis
     A circuit that is correct on all samples and far smaller than their number wins, because that is not chance.
     Otherwise the winner is the smallest circuit that is less than `tolerance` standard errors of the difference
     worse than a choice by accuracy (Breiman et al., Classification and Regression Trees, 1984).
-    The full tolerance applies to circuits with at most a quarter of the AND nodes of the most accurate one, half
-    of it to circuits with half of them.
+    The full tolerance applies to circuits with at most a quarter of the AND nodes of the most accurate one,
+    half of it to circuits with half of them.
     """
     ranked = rank(candidates)
     rows = problem.train.count, problem.valid.count

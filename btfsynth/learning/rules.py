@@ -42,7 +42,7 @@ _DOUBTS = (2.0, 8.0)
 _ROUNDS = 2
 _BEAM = 16
 _WORK = 1_000_000
-"""Approximate words read by one step of a search: with more literals and samples, fewer rules grow at a time."""
+"""Approximate words read by one step of a search: with more literals and samples, fewer rules grow at once."""
 _FRONT = 6
 """Maximum number of different rule counts that are built."""
 
