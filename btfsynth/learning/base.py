@@ -179,7 +179,7 @@ def _let_speak(
 
 
 def contradicting(one: Dataset, other: Dataset) -> tuple[int, int]:
-    """Return the number of patterns of another set whose inputs occur in one, and of those that contradict it."""
+    """Return how many patterns of the other set have inputs of the first, and how many contradict it."""
     rows = np.concatenate([one.inputs, other.inputs])
     groups, first = group_rows(rows)
     place = np.full(len(first), -1)

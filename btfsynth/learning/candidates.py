@@ -70,7 +70,7 @@ def _nodes(fanin: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _sums(fanins: list[tuple[int, ...]], first: int) -> dict[int, int]:
-    """Return the cells that are the exclusive or of the fan-in of a majority that they read, and the majority."""
+    """Return the cells that are the exclusive or of the fan-in of a majority they read, and the majority."""
     found = {}
     for cell, fanin in enumerate(fanins):
         for literal in fanin:

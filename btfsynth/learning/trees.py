@@ -338,7 +338,7 @@ def telling_inputs(problem: Problem) -> list[int]:
 
 
 def _allowed(features: Features, inputs: list[int] | None) -> NDArray[np.intp] | None:
-    """Return the signals to test if only some inputs are allowed: these, and all gates, which read no others."""
+    """Return the signals to test if only some inputs are allowed: these and all gates, which read no others."""
     if inputs is None:
         return None
     return np.array([*inputs, *range(features.n_inputs, features.count)], dtype=np.intp)
