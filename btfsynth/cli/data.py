@@ -301,7 +301,8 @@ def predict_command(
     """Apply DESIGN to the rows of SOURCE, and count the correct outputs.
 
     DESIGN is a design folder or a trained network (.npz), SOURCE a file or a task. Columns are matched by name
-    and coded as in the design. Target columns are optional; rows without a target, such as ?, are not counted.
+    and coded as in the design. Target columns are optional; rows with a missing target (such as ?) are not
+    counted.
 
     \b
     Examples:

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 @source_option(
     "--data",
     "source",
-    help="Task or file of rows, whose labels are compared with the library's and which are simulated.",
+    help="Task or file with rows: their labels are compared with the library's, and they are simulated.",
 )
 @name_option
 @json_option

@@ -554,7 +554,7 @@ READ = table(
 DISCOVER = table(
     _SEARCH[0].but(help="Stop after SECONDS, not counting worker start-up and compilation."),
     _SEARCH[1].but(
-        help="Number of trainings, each from a random start, cycling through widths and supports."
+        help="Number of trainings, each from a random start, with varying widths and sigma."
     ),
     _JOBS.but(
         help="Worker processes; with `trials` alone they do not change the result.",
@@ -596,7 +596,7 @@ APPROXIMATE = table(
     Setting(
         "basis",
         Choice(Basis, omit=(Basis.XMG, Basis.XAG)),
-        "Cells that are counted: maj (majorities, AND, OR) or aig (AND, OR; for bounds of wce and wcre).",
+        "Cells to count: maj (majorities, AND, OR) or aig (AND, OR; only for bounds on wce and wcre).",
         Basis.MAJ,
     ),
     _TIME_LIMIT.but(
@@ -606,7 +606,7 @@ APPROXIMATE = table(
     Setting(
         "sweeps",
         Whole(1),
-        "Number of sweeps over the bounds, each with twice the patience of the one before.",
+        "Number of sweeps over the bounds; each walks twice as long as the previous one.",
         default=None,
         otherwise="no limit",
     ),
@@ -644,7 +644,7 @@ LEARN = table(
     Setting(
         "count_luts",
         Choice(LutCount),
-        "What counts them: our mapper, or Yosys by `synth -flatten; abc -lut 6`.",
+        "Counter of the lookup tables: btfsynth's mapper, or Yosys (synth -flatten; abc -lut 6).",
         LutCount.ESTIMATE,
     ),
     Setting(
