@@ -276,7 +276,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _fit_votes(self, X: Features, labels: NDArray[np.intp]) -> BTFClassifier:
         if self.skip:
-            raise UsageError("skip: expected hidden_widths beside it, got none")
+            raise UsageError("skip: requires hidden_widths")
         rounds, levels = _whole("votes", self.votes), _whole("levels", self.levels)
         if rounds < 1:
             raise UsageError(f"votes: expected at least 1, got {rounds}")
@@ -565,7 +565,7 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return the requested layers; None leaves them to the trainer."""
         if self.hidden_widths is None:
             if self.skip:
-                raise UsageError("skip: expected hidden_widths beside it, got none")
+                raise UsageError("skip: requires hidden_widths")
             return None
         if not isinstance(self.hidden_widths, Iterable):
             raise UsageError(

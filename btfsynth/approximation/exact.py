@@ -48,8 +48,7 @@ def exact_netlist(dataset: Dataset) -> tuple[Netlist, Weights | None]:
         )
     if not dataset.care_mask.all():
         raise UsageError(
-            f"{dataset.source}: expected every target to matter; the error of a don't-care has no meaning. "
-            "omit such rows"
+            f"{dataset.source}: expected targets without don't-cares, which have no error; omit such rows"
         )
     worth = 1 << np.arange(dataset.n_inputs, dtype=np.int64)
     numbers = dataset.inputs.astype(np.int64) @ worth

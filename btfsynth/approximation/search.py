@@ -91,11 +91,11 @@ class ApproximateOptions(Options, settings=APPROXIMATE):
         if self.signed and self.bits:
             raise UsageError("`signed`: single bits have no sign; omit `signed` or `bits`")
         if self.basis is Basis.AIG and self.objective is Objective.LUT6:
-            raise UsageError("`objective`: lookup tables have no basis; leave out `basis`")
+            raise UsageError("`objective`: lookup tables have no basis; omit `basis`")
         averages = sorted(m.value for m in self.bounds or (self.metric,) if m in AVERAGES)
         if self.basis is Basis.AIG and averages:
             raise UsageError(
-                f"`basis`: ANDs are counted within bounds of wce and wcre alone, got {', '.join(averages)}"
+                f"`basis`: aig needs bounds on wce and wcre only, got {', '.join(averages)}"
             )
         if self.sweeps is None:
             self._fill("time_limit", DEFAULT_TIME_LIMIT)
@@ -169,7 +169,7 @@ def _require_provable(
             f"proven, got {exact.n_inputs} inputs and {', '.join(sorted(m.value for m in asked))}"
         )
     if not exact.n_inputs:
-        raise UsageError(f"{exact.name}: expected a circuit with inputs, got constants alone")
+        raise UsageError(f"{exact.name}: expected a circuit with inputs, got only constants")
 
 
 def _require_useful(reading: Reading, options: ApproximateOptions) -> None:

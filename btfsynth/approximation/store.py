@@ -261,7 +261,7 @@ class Store(RecordFolder):
         content = self.read_index()
         if content.get("settings") != self._identity:
             raise DataError(
-                "was made of another circuit or with other settings: metric, bounds, reading, weights, "
+                "was made for another circuit or with other settings: metric, bounds, reading, weights, "
                 "objective and seed must match; name another folder",
                 self.index,
             )

@@ -140,7 +140,7 @@ def _read(
 
 
 def _require_order(model: ImportedModel, dataset: Dataset, source: str) -> None:
-    """Refuse a table with the columns of the model in another order: columns go by their place."""
+    """Refuse a table with the columns of the model in another order: columns are matched by position."""
     if model.code is None:
         return
     wanted = [column.name for column in model.code.columns]
@@ -149,15 +149,15 @@ def _require_order(model: ImportedModel, dataset: Dataset, source: str) -> None:
         first = next(place for place, name in enumerate(given) if name != wanted[place])
         raise UsageError(
             f"{source}: expected the columns in the order of the model; column {first + 1} is {given[first]}, "
-            f"and {wanted[first]} in the model"
+            f"but {wanted[first]} in the model"
         )
     unnamed = {name for k in range(len(wanted)) for name in (f"x[{k}]", f"Column_{k}")}
     pairs = list(zip(given, wanted, strict=False))
     other = next((place for place, (a, b) in enumerate(pairs) if a != b), None)
     if other is not None and not unnamed & {*given, *wanted}:
         say(
-            f"note: columns go by their place: column {other + 1} is {given[other]}, and {wanted[other]} in "
-            "the model"
+            f"note: columns are matched by position: column {other + 1} is {given[other]} here and "
+            f"{wanted[other]} in the model"
         )
 
 

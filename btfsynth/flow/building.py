@@ -341,7 +341,7 @@ class _Work:
             if luts > most:
                 found.append(
                     f"`max_luts`: the netlist takes {plural(luts, 'lookup table')}, expected at most "
-                    f"{most}; a limit of {most * most // luts} may hold"
+                    f"{most}; try a limit of {most * most // luts}"
                 )
         return tuple(found)
 

@@ -335,7 +335,7 @@ def _of_circuit(path: Path, document: Any) -> GateNetwork:
         if kind not in GATES:
             raise DataError(f"gate {shown(own, 20)}: unknown op {shown(kind, 40)}", path)
         if own in place or type(own) is not int:
-            raise DataError(f"gate {shown(own, 20)}: expected a number of its own", path)
+            raise DataError(f"gate {shown(own, 20)}: expected a unique number", path)
         given = [gate["in0"], gate["in1"]]
         read, table = _gate(kind, given)
         missing = [each for each in read if each not in place]
@@ -386,7 +386,7 @@ def _scores(path: Path, sums: Sequence[Any], place: dict[int, int]) -> tuple[Sco
         missing = [one for one in each["input_ids"] if one not in place]
         if missing:
             raise DataError(
-                f"sum {shown(each['node_id'], 20)}: adds {shown(missing[0], 20)}, which is no gate",
+                f"sum {shown(each['node_id'], 20)}: adds {shown(missing[0], 20)}, which is not a gate",
                 path,
             )
         factors.append(1 / tau)

@@ -77,7 +77,7 @@ def test_columns_of_other_names_are_noted(cli, tmp_path, header, noted):
         "--passes", "light",
     )  # fmt: skip
     assert outcome.code == 0, outcome.stderr
-    said = "note: columns go by their place: column 1 is width, and a in the model"
+    said = "note: columns are matched by position: column 1 is width here and a in the model"
     assert (said in " ".join((outcome.stdout + outcome.stderr).split())) == noted
 
 

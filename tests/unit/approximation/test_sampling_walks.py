@@ -139,7 +139,7 @@ def test_a_search_by_tables_or_ands(tmp_path, settings):
 
 
 def test_ands_are_counted_for_the_worst_case_alone():
-    with pytest.raises(UsageError, match="within bounds of wce and wcre alone, got mae"):
+    with pytest.raises(UsageError, match="needs bounds on wce and wcre only, got mae"):
         ApproximateOptions(metric=Metric.MAE, basis=Basis.AIG)
     with pytest.raises(UsageError, match="lookup tables have no basis"):
         ApproximateOptions(objective=Objective.LUT6, basis=Basis.AIG)

@@ -27,7 +27,7 @@ def test_more_tables_than_the_limit_are_said(tmp_path, monkeypatch) -> None:
     )
     report = build(data, tmp_path / "out", options)
     (notice,) = (each for each in report.notices if "max_luts" in each)
-    assert "takes 80 lookup tables, expected at most 40; a limit of 20 may hold" in notice
+    assert "takes 80 lookup tables, expected at most 40; try a limit of 20" in notice
 
 
 def test_accuracy_of_the_labels_stands_beside_verified(tmp_path) -> None:

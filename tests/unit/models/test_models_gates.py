@@ -198,7 +198,7 @@ def test_refused_arrays(tmp_path: Path, changes: dict[str, Any], message: str) -
             r"gate 3 \(XOR\): reads 8, which is not an input or an earlier gate",
         ),
         ({"gates": [{"gate_id": 3}]}, "expected a circuit of torchlogix .*'op'"),
-        ({"gates": [dict(CIRCUIT["gates"][0], gate_id=1)]}, "gate 1: expected a number of its own"),
+        ({"gates": [dict(CIRCUIT["gates"][0], gate_id=1)]}, "gate 1: expected a unique number"),
         ({"outputs": []}, "outputs: expected gates or sums"),
         ({"outputs": [9]}, "a single sum is a regression"),
         ({"outputs": [9, 77]}, r"outputs: expected gates or sums, got \[77\]"),
