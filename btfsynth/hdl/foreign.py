@@ -37,9 +37,9 @@ from btfsynth.process import DEFAULT_TIMEOUT, Completed, workspace_folder
 
 _FILE = "design.v"
 _BEHAVIOUR = re.compile(
-    r"\b(?:always_comb|always_ff|always_latch|logic|function|task|generate|for|typedef|package)\b"
+    r"\b(?:always_comb|always_ff|always_latch|logic|function|task|generate|for|typedef|package|case[xz]?)\b"
+    r"|\balways\s*@\s*\(?\s*\*"
 )
-_CASE = re.compile(r"\bcase[xz]?\b")
 """Constructs that the package's own reader does not support."""
 _SKIPPED = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\\\S+', re.DOTALL)
 """Comments, texts and escaped names."""
@@ -102,7 +102,7 @@ _UNDEFINED = "undefined values"
 def read_any_verilog(file: SourceFile, comb: bool) -> Design:
     """Read a file by the package's own reader or, if it has other constructs, through Yosys."""
     text = "\n".join(file.lines)
-    behaviour = _BEHAVIOUR.search(text) or (_CASE.search(text) and not comb)
+    behaviour = _BEHAVIOUR.search(text)
     if behaviour and has_yosys():
         return read_foreign_verilog(file, comb)
     try:

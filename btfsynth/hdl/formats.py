@@ -146,6 +146,11 @@ def find_reader(path: StrPath) -> Reader:
     from btfsynth.dataset.formats.base import read_source
 
     head = read_source(path).data[:_LOOKED_AT]
+    if ending in (".vhd", ".vhdl"):
+        raise DataError(
+            "VHDL is not read here; GHDL makes Verilog of it: ghdl synth --out=verilog FILE -e ENTITY",
+            path,
+        )
     for reader in READERS.values():
         if reader.magic.search(head):
             return reader

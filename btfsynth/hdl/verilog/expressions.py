@@ -58,8 +58,6 @@ class Expressions:
     """Makes the gates of expressions, least significant bit first, in the scope of the wiring."""
 
     wiring: Wiring
-    look: Callable[[int, Any], int] | None = None
-    """Returns the present value of a bit of a net in a block; None outside of blocks."""
     shapes: dict[int, _Shape] = field(default_factory=dict)
 
     def target_bits(self, root: Any) -> list[int]:
@@ -123,13 +121,6 @@ class Expressions:
     def expression(self, root: Any, width: int = 0) -> list[int]:
         """Return the gates of an expression in a width, 0 for its own, least significant first."""
         return self.evaluate(root, width)[0]
-
-    def truth(self, root: Any) -> int:
-        return self.wiring.bits.any_of(self.expression(root))
-
-    def own_shape(self, root: Any) -> tuple[int, bool]:
-        self.measure(root)
-        return self.shapes[id(root)]
 
     def evaluate(self, root: Any, width: int, signed: bool | None = None) -> tuple[list[int], bool]:
         """Return the gates of an expression in a width, 0 for its own, and whether it is signed.
@@ -264,14 +255,13 @@ class Expressions:
                 if unknown >> place & 1:
                     bits[place] = self.wiring.undefined(node)
             return bits
-        bits = self.indexed_bit(node) or self.select(node)
-        return [self.look(bit, node) for bit in bits] if self.look else bits
+        return self.indexed_bit(node) or self.select(node)
 
     def indexed_bit(self, node: Any) -> list[int] | None:
         """Return a bit that is selected by a vector; None if the index is constant."""
         if not isinstance(node, ast.Pointer) or not isinstance(node.var, ast.Identifier):
             return None
-        index, signed = Expressions(self.wiring, self.look).evaluate(node.ptr, 0)
+        index, signed = Expressions(self.wiring).evaluate(node.ptr, 0)
         if self.wiring.bits.value_of(index) is not None:
             return None
         net = self.net(node.var)
@@ -282,10 +272,7 @@ class Expressions:
                 f"got one of {len(index)} bits",
                 node,
             )
-        bits = net.gates
-        if self.look:
-            bits = [self.look(bit, node) for bit in bits]
-        return [self.wiring.bits.table(bits[: 1 << len(index)], index)]
+        return [self.wiring.bits.table(net.gates[: 1 << len(index)], index)]
 
     def operation(self, task: _Task, operands: Sequence[list[int]]) -> list[int]:
         node, kind, bits = task.node, type(task.node), self.wiring.bits

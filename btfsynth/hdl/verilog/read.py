@@ -16,7 +16,7 @@ from typing import Any
 
 from btfsynth.errors import DataError, UnreadError
 from btfsynth.files import StrPath, as_path
-from btfsynth.hdl.verilog.always import AlwaysReader, BlockRunner, Pipeline, Register
+from btfsynth.hdl.verilog.always import AlwaysReader, Pipeline, Register
 from btfsynth.hdl.verilog.cells import CellReader, declare_parameters, given_values
 from btfsynth.hdl.verilog.circuit import Circuit, Gate, Op
 from btfsynth.hdl.verilog.expressions import Expressions
@@ -233,7 +233,7 @@ class _Reader:
         for block in blocks:
             self.always(block)
         for item in initials:
-            first = BlockRunner(self.wiring, is_clocked=True).clocked(item)
+            first = AlwaysReader(self.wiring, parallel=True).following(item.statement)
             self.take_first_values(list(first), list(first.values()), item)
 
     def declare_net(self, entry: Any) -> None:
@@ -257,35 +257,21 @@ class _Reader:
     def always(self, block: Any) -> None:
         wiring = self.wiring
         kinds = {sense.type for sense in block.sens_list.list}
-        if isinstance(block, ast.AlwaysComb) and kinds == {"none"}:
-            kinds = {"all"}
-        if kinds <= {"all", "level"}:
-            held = BlockRunner(wiring).held(block) if wiring.comb else set()
-            if held:
-                self.latches(block, held)
-                return
-            for target, value in BlockRunner(wiring).combinational(block).items():
-                self.drive_register(target, Gate(Op.BUFFER, (value,)), block)
-            return
-        if wiring.comb and (kinds == {"none"} or kinds <= {"posedge", "negedge"}):
-            # 'always begin q = d; end' is how SIS writes latches, and ABC reads them
-            runner = BlockRunner(wiring, is_clocked=True, is_parallel=kinds == {"none"})
-            for target, value in runner.clocked(block).items():
+        if not wiring.comb and kinds <= {"all", "level", "none"}:
+            raise wiring.unread("expected 'always @(posedge clock)'", block)
+        # 'always begin q = d; end' is how SIS writes latches, and ABC reads them
+        parallel = kinds == {"none"} and not isinstance(block, ast.AlwaysComb)
+        if wiring.comb and (parallel or kinds <= {"posedge", "negedge"}):
+            reader = AlwaysReader(wiring, parallel)
+            for target, value in reader.following(block.statement).items():
                 self.require_register(target, block)
                 wiring.cut_register(target, value, block)
             return
+        if wiring.comb:
+            raise wiring.unread("expected a block with a clock", block)
         for register, value in AlwaysReader(wiring).read(block):
             self.drive_register(register.gate, Gate(Op.REGISTER, (value,)), block)
             self.registers.append(register)
-
-    def latches(self, block: Any, held: set[int]) -> None:
-        """Cut the bits of a block that are latches; the others are combinational."""
-        for target, value in BlockRunner(self.wiring, is_clocked=True).clocked(block).items():
-            if target in held:
-                self.require_register(target, block)
-                self.wiring.cut_register(target, value, block)
-            else:
-                self.drive_register(target, Gate(Op.BUFFER, (value,)), block)
 
     def drive_register(self, target: int, gate: Gate, block: Any) -> None:
         self.require_register(target, block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -418,4 +419,71 @@ def test_cells_without_yosys(tmp_path, monkeypatch):
     )
     wanted = r"v:2: the module LUT2 is not defined in this file; .*Yosys reads more of Verilog: .*install"
     with pytest.raises(UnreadError, match=wanted):
+        read(tmp_path, text)
+
+
+BLOCKS = [
+    ("always @* begin y = a; if (c) y = y + 1; end", lambda a, s, c: a + c),
+    ("always @(a, c) if (a[0]) y = 1; else if (c) y = 2; else y = 3;",
+     lambda a, s, c: 1 if a & 1 else 2 if c else 3),
+    ("always @(a or s) case (a) 0, 1: y = 7; 4'd9: y <= s; default: y <= a; endcase"
+     .replace("y = 7", "y <= 7"),
+     lambda a, s, c: 7 if a < 2 else s if a == 9 else a),
+    ("always @(*) begin y = 0; case (a[1:0]) 2'b01: y = 5; default: ; endcase end",
+     lambda a, s, c: 5 if a & 3 == 1 else 0),
+    ("always @* casez (a) 4'b1???: y = 1; 4'b?1?0: y = 2; default: y = 3; endcase",
+     lambda a, s, c: 1 if a > 7 else 2 if a & 5 == 4 else 3),
+    ("always @* casex (a) 4'b1xxx: y = 1; default: y = 3; endcase",
+     lambda a, s, c: 1 if a > 7 else 3),
+    ("always @* case (s) -1: y = 1; 3: y = 2; default: y = 0; endcase",
+     lambda a, s, c: {-1: 1, 3: 2}.get(s, 0)),
+    ("always @* case (1'b1) a[3]: y = 3; a[1]: y = 1; default: y = 0; endcase",
+     lambda a, s, c: 3 if a > 7 else 1 if a & 2 else 0),
+    ("always @* case (c) 1'b0: y = 4; 1'b1: y = a; endcase", lambda a, s, c: a if c else 4),
+    ("always @* case (a[1:0]) 0, 3: y = 9; 1: y = 1; 2: y = 2; default: y = 4'bx; endcase",
+     lambda a, s, c: [9, 1, 2, 9][a & 3]),
+    ("reg z = 0; always @* begin if (z) begin end y = a; end", lambda a, s, c: a),
+]  # fmt: skip
+"""Blocks that assign ``y``, and its value for those of ``a``, ``s`` and ``c``."""
+
+
+@needs_yosys
+def test_combinational_blocks(tmp_path):
+    """The last assign counts, branches are joined, the first label that matches is taken."""
+    lines = [
+        re.sub(r"\by\b", f"y{k}", re.sub(r"\bz\b", f"z{k}", body))
+        for k, (body, _) in enumerate(BLOCKS)
+    ]
+    ports = ", ".join(f"output reg [3:0] y{k}" for k in range(len(BLOCKS)))
+    header = f"module m (input [3:0] a, input signed [2:0] s, input c, {ports});"
+    netlist = read(tmp_path, "\n".join([header, *lines, "endmodule"])).netlist
+    values = [(a, s if s < 4 else s - 8, c) for c in range(2) for s in range(8) for a in range(16)]
+    inputs = (np.arange(256)[:, None] >> np.arange(8) & 1).astype(np.uint8)
+    found = evaluate(netlist, inputs).reshape(256, -1, 4) @ (1 << np.arange(4))
+    wanted = [[function(*each) & 15 for _, function in BLOCKS] for each in values]
+    assert np.array_equal(found, wanted)
+
+
+@needs_yosys
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("always @* if (c) y = a;", "latch"),
+        ("always @* case (a) 0: y = 1; 1: y = 2; endcase", "latch"),
+        ("always @* y = a; always @* y = c;", "driven more than once"),
+        ("always @* case (c) 0: y = a; default: y = 4'bx; endcase", "depends on an x"),
+    ],
+)
+def test_refused_blocks(tmp_path, body, message):
+    """What would keep a value, is driven twice, or is undefined."""
+    text = f"module m (input [3:0] a, input c, output reg [3:0] y);\n{body}\nendmodule\n"
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, text)
+
+
+def test_blocks_without_yosys(tmp_path, monkeypatch):
+    """One line that says what to install."""
+    monkeypatch.setattr(foreign, "has_yosys", lambda: False)
+    text = "module m (input a, output reg y);\nalways @* y = ~a;\nendmodule\n"
+    with pytest.raises(UnreadError, match=r"v:2: expected 'always .*; Yosys reads more .*install"):
         read(tmp_path, text)

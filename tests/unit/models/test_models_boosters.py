@@ -191,6 +191,20 @@ def test_what_is_not_supported_of_xgboost(path, value, words, tmp_path, monkeypa
     assert "\n" not in str(caught.value)
 
 
+def test_another_version_of_lightgbm(tmp_path):
+    model = {
+        "version": "v2",
+        "num_tree_per_iteration": 1,
+        "objective": "binary",
+        "feature_names": ["a"],
+    }
+    (tmp_path / "m.json").write_text(json.dumps({**model, "tree_info": []}))
+    with pytest.raises(
+        btf.UsageError, match=r"expected version v3, v4, got .v2.; load and save it"
+    ):
+        read_model_file(tmp_path / "m.json")
+
+
 def test_other_files(tmp_path):
     """Pickles are not read, and nothing is taken for what it is not."""
     (tmp_path / "m.pkl").write_bytes(b"\x80\x04.")

@@ -17,11 +17,11 @@ from btfsynth.errors import DataError, MissingToolError, UsageError
 from btfsynth.flow.building import emit_netlist
 from btfsynth.fpga.devices import find_toolchain, get_device
 from btfsynth.hdl.design import Origin, write_design
+from btfsynth.hdl.formats import read_design
 from btfsynth.hdl.vectors import VectorTable
-from btfsynth.hdl.verilog.circuit import evaluate
-from btfsynth.hdl.verilog.read import read_verilog
 from btfsynth.hdl.yosys import Yosys, find_yosys
 from btfsynth.netlist.netlist import Netlist
+from btfsynth.netlist.simulation import evaluate
 from btfsynth.netlist.text import format_netlist, read_netlist
 from btfsynth.ports import Port
 from btfsynth.sim.simulators import load_design
@@ -337,13 +337,14 @@ def test_yosys_proves_and_refutes(folder):
     assert int(shown[1]) + int(shown[2]) == 1
 
 
+@needs_yosys
 def test_a_case_statement_is_read(folder, tmp_path):
-    """The package's own reader knows the case statement that provers get."""
+    """The case statement that provers get says what the vectors say."""
     found = load_design(folder)
     path = tmp_path / "reference.v"
     path.write_text(yosys.case_reference(found.manifest, found.vectors).text)
-    circuit = read_verilog(path)
-    assert np.array_equal(evaluate(circuit, found.vectors.inputs), found.vectors.expected)
+    netlist = read_design(path)
+    assert np.array_equal(evaluate(netlist, found.vectors.inputs), found.vectors.expected)
 
 
 @needs_yosys
