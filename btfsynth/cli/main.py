@@ -54,6 +54,7 @@ _MODULES = {
     "simulate": "checks",
     "verify": "checks",
     "equiv": "checks",
+    "doctor": "checks",
     "estimate": "fpga",
     "tasks": "data",
     "predict": "data",
