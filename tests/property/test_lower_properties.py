@@ -14,8 +14,14 @@ from strategies import integer_thresholds, networks
 from btfsynth.dataset.dataset import Dataset
 from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.cheapest import diagram_orders, lower_diagram, lower_known, lower_split
-from btfsynth.lower.lowering import choose_preserve, lower_network, make_reference
-from btfsynth.lower.on_vectors import find_majority, find_signal, literal_errors
+from btfsynth.lower.lowering import (
+    choose_preserve,
+    find_majority,
+    find_signal,
+    literal_errors,
+    lower_network,
+    make_reference,
+)
 from btfsynth.lower.threshold import (
     ThresholdFunction,
     drop_inputs,
