@@ -290,7 +290,7 @@ _FILES = (
     ),
 )
 
-_SOFTWARE = "btfsynth.netlist.formats.software"
+_SOFTWARE = "btfsynth.netlist.formats.tables"
 SOFTWARE: Mapping[str, Writer] = {
     name: Writer(
         name,
