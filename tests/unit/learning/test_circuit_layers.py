@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import btfsynth as btf
-from btfsynth.learning.circuit_layers import LayeredChain, Signals
-from btfsynth.learning.circuit_search import Search, run_chain
+from btfsynth.learning.circuit_search import LayeredChain, Search, Signals, run_chain
 from btfsynth.learning.circuit_state import MAJORITY, PARITY, new_state, refresh
 from btfsynth.learning.circuits import Ground, predict
 from btfsynth.settings.table import Basis
@@ -101,7 +100,7 @@ def test_the_third_chain_is_layered_and_repeatable(monkeypatch):
         ("_REPAIRS", 4),
         ("_FREE_STEPS", 100),
     ):
-        monkeypatch.setattr(f"btfsynth.learning.circuit_layers.{name}", value)
+        monkeypatch.setattr(f"btfsynth.learning.circuit_search.{name}", value)
     problem = two_steps(40)
     first, again = run_chain(problem, 2, None), run_chain(problem, 2, None)
     assert [each.energy for each in first] == [each.energy for each in again]
