@@ -6,7 +6,7 @@ node must be off can replace its fan-in. The same holds with on and off exchange
 several nodes fall out of use, up to three new ones are tried: ``a & b & c``, ``a & (b | c)`` and a parity.
 Random steps that save nothing are accepted too, and a few that cost a node, up to some nodes above the best.
 
-The walk uses a sample of the vectors (see `btfsynth.approximation.sample`). At intervals all vectors are
+The walk uses a sample of the vectors (see `btfsynth.approximation.tolerance`). At intervals all vectors are
 checked; if some are outside their limits, the steps are undone.
 """
 
@@ -31,16 +31,17 @@ from btfsynth.approximation.and_network import (
     put_in_place,
     settle,
 )
-from btfsynth.approximation.sample import (
+from btfsynth.approximation.tolerance import (
     SAMPLE_WORDS,
+    Limits,
     all_vectors,
     checking,
     first_sample,
     list_outside,
     load_block,
+    outside,
     take_vectors,
 )
-from btfsynth.approximation.tolerance import Limits, outside
 from btfsynth.netlist.kernels import NONE, complement_mask, next_below, random_state
 from btfsynth.netlist.netlist import Netlist
 

@@ -5,7 +5,7 @@ signals suffice as its fan-in if they split the vectors into parts without both 
 step exchanges one or two fan-ins of a table; it saves a table if an exchanged fan-in has no other reader. Free
 entries of the new table keep the old values. Random steps that save nothing are accepted too.
 
-The walk uses a sample of the vectors (see `btfsynth.approximation.sample`). At intervals all vectors are
+The walk uses a sample of the vectors (see `btfsynth.approximation.tolerance`). At intervals all vectors are
 checked; if some are outside their limits, the steps are undone.
 """
 
@@ -29,16 +29,17 @@ from btfsynth.approximation.lut_network import (
     settle,
     tables_of,
 )
-from btfsynth.approximation.sample import (
+from btfsynth.approximation.tolerance import (
     SAMPLE_WORDS,
+    Limits,
     all_vectors,
     checking,
     first_sample,
     list_outside,
     load_block,
+    outside,
     take_vectors,
 )
-from btfsynth.approximation.tolerance import Limits, outside
 from btfsynth.fpga.lut_mapper import MAX_LEAVES
 from btfsynth.netlist.kernels import NONE, next_below, random_state
 from btfsynth.netlist.netlist import Netlist
