@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from btfsynth.approximation.and_walk import AndWalk
 from btfsynth.approximation.lut_walk import LutWalk
-from btfsynth.approximation.store import Point, Store
+from btfsynth.approximation.point import Point
+from btfsynth.approximation.store import Store
 from btfsynth.approximation.tolerance import AVERAGES
 from btfsynth.approximation.truncation import Truncated, sum_of, truncations
 from btfsynth.approximation.walk import Problem, Walk, get_ready, walk_once
@@ -154,7 +155,7 @@ def approximate(
     _require_provable(exact, options, weights)
     _require_useful(reading, options)
     search = _Search(exact, reading, weights, source, options, on_event or ignore)
-    store = Store(as_path(directory), search.identity, exact, reading, weights, source)
+    store = Store(as_path(directory), search.identity, exact, reading, weights, source, search.axis)
     return search.run(store, resume, executor)
 
 
@@ -285,7 +286,7 @@ class _Search:
     def _get_ready(self, workers: Executor) -> None:
         """Load and compile everything in one worker first, so that the others find it compiled."""
         self.on_event(StageBegan("loading the kernels, compiled at first use"))
-        averages = any(metric in AVERAGES for metric in self.options.bounds or (self._axis,))
+        averages = any(metric in AVERAGES for metric in self.options.bounds or (self.axis,))
         walk = self._walk(1, 1, 0)
         task = Task("ready", "start", get_ready, (averages, walk))
         for finished in completed(workers, [task], attempts=1):
@@ -337,7 +338,7 @@ class _Search:
     def _walk(self, patience: int, seed: int, each: int) -> Walk | LutWalk | AndWalk:
         if self.options.basis is Basis.AIG:
             return AndWalk(_AND_TRIALS * patience, seed)
-        averages = any(metric in AVERAGES for metric in self.options.bounds or (self._axis,))
+        averages = any(metric in AVERAGES for metric in self.options.bounds or (self.axis,))
         if self.options.objective is Objective.LUT6 and not averages:
             return LutWalk(_LUT_TRIALS * patience, seed)
         return Walk(patience, seed=seed, k=2 if each == 1 else 1)
@@ -388,10 +389,10 @@ class _Search:
         return kept
 
     def _rank(self, point: Point) -> tuple[Any, ...]:
-        return (*point.cost(self.goal), point.errors.value(self._axis), point.key)
+        return (*point.cost(self.goal), point.errors.value(self.axis), point.key)
 
     @cached_property
-    def _axis(self) -> Metric:
+    def axis(self) -> Metric:
         """The metric of the front."""
         return next(iter(self.options.bounds), self.options.metric)
 
@@ -401,7 +402,7 @@ class _Search:
             return self.kept[-1][:1]
         every = {point.key: point for listed in self.kept for point in listed}
         ordered = sorted(
-            every.values(), key=lambda point: (point.errors.value(self._axis), self._rank(point))
+            every.values(), key=lambda point: (point.errors.value(self.axis), self._rank(point))
         )
         front: list[Point] = []
         for point in ordered:

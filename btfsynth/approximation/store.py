@@ -5,7 +5,9 @@
     DIR/points.jsonl        every circuit kept, one record per line, in the order found
     DIR/exact.mig           the exact circuit
     DIR/front.json          the index of the front, and the circuit and settings of the records
-    DIR/front/NAME/         one circuit: a design folder with its error, see `btfsynth.verify.error_metrics`
+    DIR/index.html          the front as a plot, see `btfsynth.approximation.page`
+    DIR/front/NAME/         one circuit: a design folder with its error, see `btfsynth.verify.error_metrics`,
+                            software models and a page of its errors
 
 An incomplete last line of a killed run is dropped. Design folders are made elsewhere and moved; the index is
 written after the folders that it names exist and before others are removed.
@@ -15,151 +17,37 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.approximation.walk import Walked
-from btfsynth.discovery.record import canonical_hash
+from btfsynth.approximation.models import model_files
+from btfsynth.approximation.page import ERROR_FILE, PAGE_FILE, error_page, front_page
+from btfsynth.approximation.point import FRONT, Point, parse_point
 from btfsynth.errors import DataError
 from btfsynth.files import make_folder, staging_folder, write_text
-from btfsynth.flow.simplify import lut_cost
 from btfsynth.hdl.design import Origin, write_design
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import evaluate, exhaustive_words, unpack_bits
 from btfsynth.netlist.text import format_netlist, parse_netlist
-from btfsynth.netlist.views import statistics
-from btfsynth.passes.goal import Goal
 from btfsynth.passes.sat_sweep import random_vectors
-from btfsynth.records import RecordFolder, digest, file_content, inside, section, string, whole
-from btfsynth.settings.table import Metric, Objective
-from btfsynth.verify.error_metrics import ErrorClaim, Errors, Reading, number
+from btfsynth.records import RecordFolder, file_content, whole
+from btfsynth.settings.table import Metric
+from btfsynth.verify.error_metrics import ErrorClaim, Errors, Reading
 
 FRONT_FILE, POINTS_FILE, EXACT_FILE = "front.json", "points.jsonl", "exact.mig"
-_FRONT = "front"
-_NAMES = (FRONT_FILE, POINTS_FILE, EXACT_FILE, _FRONT)
+_NAMES = (FRONT_FILE, POINTS_FILE, EXACT_FILE, PAGE_FILE, FRONT)
 _FORMAT = 1
 _LISTED_INPUTS = 12
 """Maximum inputs for which a design folder lists every vector; with more it lists a sample."""
 _VECTORS = 4096
 _SECONDS_BETWEEN = 5.0
 """Seconds between two updates of the front on disk."""
-
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """A circuit found by the search."""
-
-    key: str  # SHA-256 of the graph, see `canonical_hash`
-    netlist: str  # as text
-    errors: Errors
-    cells: int
-    depth: int
-    sweep: int
-    origin: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, walked: Walked, origin: Mapping[str, Any], sweep: int) -> Point:
-        netlist = parse_netlist(walked.netlist)
-        cost = statistics(netlist)
-        return cls(
-            canonical_hash(netlist),
-            walked.netlist,
-            walked.errors,
-            cost.cells,
-            cost.depth,
-            sweep,
-            origin,
-        )
-
-    def cost(self, goal: Goal) -> tuple[int, ...]:
-        """Return the sort key of a circuit for an objective, the best first."""
-        if goal.objective is Objective.LUT6:
-            return (*_lut_cost(self.netlist)[:2], self.cells)
-        return goal.rank_of(self.cells, self.depth)
-
-    @property
-    def name(self) -> str:
-        wce = number(self.errors.value(Metric.WCE))
-        return f"c{self.cells}_d{self.depth}_wce{wce}_{self.key[:8]}"
-
-    @property
-    def path(self) -> str:
-        """The design folder, relative to that of the search."""
-        return f"{_FRONT}/{self.name}"
-
-    def record(self) -> dict[str, Any]:
-        return {
-            "key": self.key,
-            "cells": self.cells,
-            "depth": self.depth,
-            "errors": self.errors.record(),
-            "origin": dict(self.origin),
-        }
-
-    def to_json(self) -> dict[str, Any]:
-        errors = self.errors
-        exact = {metric.value: str(errors.value(metric)) for metric in Metric}
-        more = {"worst": errors.worst, "vectors": errors.vectors, "exhaustive": errors.exhaustive}
-        return {
-            "key": self.key,
-            "sweep": self.sweep,
-            "errors": exact | more,
-            "origin": dict(self.origin),
-            "netlist": self.netlist,
-        }
-
-
-@lru_cache(maxsize=4096)
-def _lut_cost(netlist: str) -> tuple[int, int, int]:
-    return lut_cost(parse_netlist(netlist))
-
-
-def parse_point(record: Any) -> Point:
-    """Read a point; figures that follow from its netlist are computed again."""
-    errors = section(record, "errors")
-    with inside("errors"):
-        values = {metric: _fraction(errors, metric.value) for metric in Metric}
-        worst = None if errors.get("worst") is None else whole(errors, "worst")
-        vectors = whole(errors, "vectors")
-    netlist = parse_netlist(string(record, "netlist"))
-    cost = statistics(netlist)
-    key = digest(record, "key")
-    if key != canonical_hash(netlist):
-        raise DataError(f"circuit {key[:8]} has a netlist that does not match its key")
-    return Point(
-        key,
-        string(record, "netlist"),
-        Errors(
-            int(values[Metric.WCE]),
-            values[Metric.WCRE],
-            values[Metric.MAE],
-            values[Metric.MSE],
-            float(values[Metric.MRE]),
-            values[Metric.EP],
-            worst,
-            vectors,
-            errors.get("exhaustive") is True,
-        ),
-        cost.cells,
-        cost.depth,
-        whole(record, "sweep"),
-        section(record, "origin"),
-    )
-
-
-def _fraction(record: Mapping[str, Any], name: str) -> Fraction:
-    try:
-        return Fraction(string(record, name)[:4000])
-    except (ValueError, ZeroDivisionError):
-        raise DataError(f"{name}: expected a fraction as text") from None
 
 
 class Store(RecordFolder):
@@ -171,11 +59,12 @@ class Store(RecordFolder):
         reading: Reading,
         weights: NDArray[np.int64] | None,
         source: str,
+        axis: Metric = Metric.WCE,
     ) -> None:
         super().__init__(directory, _NAMES, "a search for approximate circuits", _FORMAT)
         self.walks = 0
         self._identity, self._exact, self._reading = identity, exact, reading
-        self._weights, self._source = weights, source
+        self._weights, self._source, self._axis = weights, source, axis
         self._written = 0.0
         self._names: list[str] = []
 
@@ -204,14 +93,14 @@ class Store(RecordFolder):
 
     def write(self, front: Sequence[Point], walks: int) -> None:
         """Bring the design folders and the index up to date."""
-        make_folder(self.directory / _FRONT)
+        make_folder(self.directory / FRONT)
         for point in front:
             target = self.directory / point.path
             if not target.exists():
                 self._write_design(point, target)
         self._write_front(front, walks)
         self._names = [point.name for point in front]
-        for folder in sorted((self.directory / _FRONT).glob("c*_d*_wce*_*")):
+        for folder in sorted((self.directory / FRONT).glob("c*_d*_wce*_*")):
             if folder.name not in self._names:
                 shutil.rmtree(folder, ignore_errors=True)
         self._written = time.monotonic()
@@ -224,16 +113,22 @@ class Store(RecordFolder):
         }
         claim = ErrorClaim.of(self._reading, bounds, errors, self._weights)
         said = ", ".join(f"{name} {value:g}" for name, value in _metrics(errors).items())
+        provenance = {"exact circuit": self._source or self._exact.name, "error": said}
         origin = Origin(
-            provenance={"exact circuit": self._source or self._exact.name, "error": said},
+            provenance=provenance,
             made_with={"error": errors.record(), "origin": dict(point.origin)},
-            files=lambda module: claim.files(module, self._exact),
+            files=lambda module: {
+                **claim.files(module, self._exact),
+                **model_files(module, netlist, self._reading, provenance),
+            },
         )
         with staging_folder(self.directory) as scratch:
             folder = scratch / point.name
             make_folder(folder)
             manifest = write_design(netlist, self._vectors(netlist), folder, origin=origin)
             write_text(folder / f"{manifest.module}.mig", point.netlist)
+            page = error_page(self._exact, self._reading, point, self._source)
+            write_text(folder / ERROR_FILE, page)
             folder.replace(target)
 
     def _vectors(self, netlist: Netlist) -> VectorTable:
@@ -256,6 +151,8 @@ class Store(RecordFolder):
             "front": [{"path": point.path, **point.record()} for point in front],
         }
         self.write_index(content)
+        page = front_page(self._exact, front, self._axis, self._source)
+        write_text(self.directory / PAGE_FILE, page)
 
     def _check_index(self) -> None:
         content = self.read_index()
