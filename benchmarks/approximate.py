@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from btfsynth.verify.error_proof import measure
 from rich.console import Console
 from rich.table import Table
 
@@ -37,7 +36,7 @@ from btfsynth.hdl.formats import get_writer, read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import parse_netlist
 from btfsynth.settings.table import Basis, Metric, Objective
-from btfsynth.verify.error_metrics import Reading
+from btfsynth.verify.error_metrics import Reading, measure
 from btfsynth.workers.executor import local_executor
 
 LEVELS = {7: (15, 31, 78, 154, 317, 812), 8: (3, 11, 40, 115, 431, 1577, 5380)}
