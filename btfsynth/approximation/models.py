@@ -1,6 +1,6 @@
 """Software models of a circuit on numbers: Python for NumPy arrays, and C.
 
-Both contain the circuit as bit-parallel code (see `btfsynth.netlist.formats.software`) and make a lookup table
+Both contain the circuit as bit-parallel code (see `btfsynth.netlist.formats.tables`) and make a lookup table
 of all input vectors from it, for use in the arithmetic of a network.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from btfsynth.netlist.formats.software import c_names, emit_c, emit_python, python_names
+from btfsynth.netlist.formats.tables import c_names, emit_c, emit_python, python_names
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.ports import Port
 from btfsynth.verify.error_metrics import Reading
