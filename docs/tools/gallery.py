@@ -52,8 +52,9 @@ _HEAD = """\
 <!-- Written by docs/tools/gallery.py from examples/circuits; edit that, not this. -->
 
 The smallest circuits found for common functions, as [`.mig` files](formats.md#mig). Cells are ANDs, ORs and
-majorities of three; inverters are free. LUT6 is an [estimate](fpga.md#estimates). A function has several rows
-if a larger circuit has fewer levels or inverters, was made in another way, or is part of a larger function.
+majorities of three; inverters are free. LUT6 is an [estimate](fpga.md#estimates). A function also has rows for
+larger circuits that have fewer levels or inverters, were made in another way, or were used to build a larger
+function.
 
 Every circuit equals its task on all input vectors:
 
@@ -63,11 +64,12 @@ btfsynth equiv examples/circuits/{example}.mig {task}
 
 - **Known elsewhere:** the best published figure that we know of. {common} A majority takes four
   ANDs. For most of these functions no counts of majority cells are published.
-- **Made from:** a trained network, a textbook circuit (with `--part`, one that completes a circuit of fewer
+- **Made from:** a trained network, a textbook circuit (with `--part`, one built around a circuit of fewer
   bits), the truth table, or an AIG from the contest, under the [MIT
   licence](../examples/circuits/LICENSE-IWLS2025.txt).
-- **Command:** where a row shows only options, run `{program} FUNCTION` with them, in a clone.
-  The version that found a circuit reproduces it; later versions rarely give a larger one.
+- **Command:** where a row shows only options, run `{program} FUNCTION` with them, in a
+  clone. The version of btfsynth that found a circuit reproduces it. Later versions give one of the same size or
+  smaller, with rare exceptions.
 """
 
 
