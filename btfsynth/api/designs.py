@@ -620,7 +620,7 @@ def learn(
     on_event: OnEvent | None = None,
     **settings: Unpack[LearnSettings],
 ) -> Learned:
-    """Learn a circuit from samples that generalises: many learners compete, and the best on `valid` is built.
+    """Learn from samples a circuit that generalises: many learners compete, and the best on `valid` is built.
 
     Parameters
     ----------

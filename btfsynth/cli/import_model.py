@@ -77,9 +77,9 @@ def import_command(
     """Turn MODEL, a file of another library, into checked hardware.
 
     MODEL is recognised by its content: XGBoost, LightGBM, ONNX, torchlogix or arrays. The labels of all rows
-    of --data, and of rows at the thresholds of the model, are compared with the library's. A difference that
-    rounding does not explain is an error that shows the row. scikit-learn models are Python objects: pass them
-    to btf.from_sklearn.
+    of --data, and of rows at the thresholds of the model, are compared with the library's. If rounding does
+    not explain a difference, the import fails and shows the row. scikit-learn models are Python objects: pass
+    them to btf.from_sklearn.
 
     \b
     Examples:

@@ -70,7 +70,7 @@ def learn_command(
     options: LearnOptions,
     as_json: bool,
 ) -> None:
-    """Learn a circuit from the samples in SOURCE that generalises to unseen vectors.
+    """Learn from the samples in SOURCE a circuit that generalises to unseen vectors.
 
     SOURCE, --valid and --test are files (.pla, .dat, .truth, .csv, .arff, .npz) or tasks; tables are coded
     (--code). One circuit for all outputs, threshold networks, decision trees, boosted trees, rules, tables,

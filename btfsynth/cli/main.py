@@ -28,7 +28,7 @@ _COMMANDS = {
     "build": "Learn a function and turn it into checked hardware.",
     "discover": "Search for small circuits of a function and keep the best as checked hardware.",
     "approximate": "Search for smaller circuits whose error stays within a bound.",
-    "learn": "Learn a circuit from samples that generalises to unseen vectors.",
+    "learn": "Learn from samples a circuit that generalises to unseen vectors.",
     "tasks": "List the built-in tasks.",
     "data": "Show a data set, or write it in another format.",
     "train": "Train a network and save it.",

@@ -270,7 +270,7 @@ json_option = click.option(
 comb_option = click.option(
     "--comb",
     is_flag=True,
-    help="Read each register as two ports: its output as an input, its input as an output NAME_in.",
+    help="Read each register as two ports: its output is an input port, its input an output port NAME_in.",
 )
 scheduler_option = click.option(
     "--scheduler",

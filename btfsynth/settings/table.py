@@ -509,8 +509,8 @@ SIMPLIFY = table(
     Setting(
         "effort",
         Choice(Effort),
-        "Effort if `passes` is not given: at most the script fast (low), size or table (normal), or best "
-        "(high), depending on cells and `time_limit`.",
+        "Effort if `passes` is not given. It allows scripts up to fast (low), size or table (normal), or best "
+        "(high); large netlists and a short `time_limit` get a faster one.",
         Effort.NORMAL,
     ),
     Setting(
@@ -557,7 +557,7 @@ DISCOVER = table(
         help="Number of trainings, each from a random start, with varying widths and sigma."
     ),
     _JOBS.but(
-        help="Worker processes; with `trials` alone they do not change the result.",
+        help="Worker processes; without a time limit they do not change the result.",
         default=None,
         otherwise="one per processor",
     ),
@@ -611,7 +611,7 @@ APPROXIMATE = table(
         otherwise="no limit",
     ),
     _JOBS.but(
-        help="Worker processes; with `sweeps` alone they do not change the result.",
+        help="Worker processes; without a time limit they do not change the result.",
         default=None,
         otherwise="one per processor",
     ),
@@ -660,7 +660,7 @@ LEARN = table(
         help="Networks to train per output; without `time_limit` the result is reproducible."
     ),
     _JOBS.but(
-        help="Trainings to run in parallel; with `trials` alone they do not change the result."
+        help="Trainings to run in parallel; without a time limit they do not change the result."
     ),
     _SEED.but(help="Seed of the split and of all random starts."),
     _PASSES.but(
@@ -669,7 +669,8 @@ LEARN = table(
     Setting(
         "learners",
         Names("btfsynth.settings.table:LEARNERS", "NAME"),
-        "Learner to run, such as circuit; repeatable. circuit alone fits all samples, without validation.",
+        "Learner to run, such as circuit; repeatable. With circuit as the only one, all samples are fitted and "
+        "none are kept for validation.",
         otherwise="all",
         option="--learner",
     ),
