@@ -16,9 +16,10 @@ Hyperparameters are chosen on validation rows only. Yosys, if installed, counts 
 abc -lut 6``) of the emitted circuit and of plain Verilog of the other models, with leaves rounded to 4 bits.
 Seconds are those of training, without optimiser and simulation.
 
-``learn`` is the command of that name; ``votes`` is ``train --votes``. The hardware of both is simulated on all
-test rows: *verified* means that every row has the label of the integer model. With several seeds the table has
-medians, and ``--json`` all figures.
+``learn`` is the command of that name; ``votes`` is ``train --votes``; ``classifier`` is ``BTFClassifier`` on
+training and validation rows, which chooses by cross-fitting. The hardware of all is simulated on all test rows:
+*verified* means that every row has the label of the integer model. With several seeds the table has medians, and
+``--json`` all figures.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import btfsynth as btf
 from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.errors import plural
 from btfsynth.flow.building import build_network
@@ -52,8 +54,8 @@ from btfsynth.training.session import TrainOptions, train
 
 _TRIALS = 4
 """Networks that are trained per output, without a time limit."""
-_VOTES = 150
-"""Votes of an output at most."""
+
+_YOSYS_SECONDS = 1200.0
 
 NOISY_XOR = "noisy_xor"
 """The made set, as a path."""
@@ -206,19 +208,29 @@ class Wish:
     simulator: str | None = None
     # What holds the limit: our estimate, or Yosys as for the table
     count: LutCount = LutCount.ESTIMATE
+    # Of an output at most
+    votes: int = 150
 
 
 def count_luts(verilog: str) -> int | None:
-    """Return the 6-input tables of one module by Yosys, None where that is not installed."""
+    """Return the 6-input tables of one module by Yosys, None where that is not installed or takes too long."""
     yosys = shutil.which("yosys")
     if yosys is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "m.v").write_text(verilog)
         script = "read_verilog -sv m.v; synth -flatten; abc -lut 6; stat"
-        done = subprocess.run(
-            [yosys, "-p", script], cwd=folder, capture_output=True, text=True, check=True
-        )
+        try:
+            done = subprocess.run(
+                [yosys, "-p", script],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=_YOSYS_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return None
     counts = re.findall(r"(\d+)\s+\$lut|\$lut\s+(\d+)", done.stdout)
     return int("".join(counts[-1])) if counts else 0
 
@@ -265,7 +277,7 @@ def voted(split: Split, seed: int, wish: Wish) -> Result:
     many = split.n_classes > 2
     data = [as_dataset(split, part, range(split.n_classes) if many else [1]) for part in range(3)]
     options = TrainOptions(
-        votes=_VOTES, max_luts=wish.max_luts, time_limit=wish.time_limit, seed=seed
+        votes=wish.votes, max_luts=wish.max_luts, time_limit=wish.time_limit, seed=seed
     )
     run = train(data[0], options, valid=data[1])
     network = run.network(data[0], seed)
@@ -283,13 +295,37 @@ def voted(split: Split, seed: int, wish: Wish) -> Result:
     return Result(accuracy, luts, run.seconds, f"{run.best.votes} votes", verified)
 
 
+def classified(split: Split, seed: int, wish: Wish) -> Result:
+    """Fit the classifier on training and validation rows, emit it and check it on all test rows."""
+    model = btf.BTFClassifier(votes=wish.votes, random_state=seed)
+    begin = time.perf_counter()
+    model.fit(np.concatenate(split.bits[:2]), np.concatenate(split.labels[:2]))
+    seconds = time.perf_counter() - begin
+    with tempfile.TemporaryDirectory() as folder:
+        made = model.write(
+            Path(folder) / "d",
+            split.bits[2],
+            split.labels[2],
+            simulators=(wish.simulator or PARSED_CHECK,),
+        )
+        require(split, made.verified or wish.simulator is None, made.verdict)
+        luts = count_luts(made.design.files["verilog"].read_text())
+    accuracy = float(model.score(split.bits[2], split.labels[2]))
+    verified = len(split.labels[2]) if made.verified else None
+    return Result(accuracy, luts, seconds, f"{model.n_iter_} votes", verified)
+
+
 def require(split: Split, passed: bool, verdict: str) -> None:
     """Stop where hardware is not what it should be."""
     if not passed:
         raise SystemExit(f"{split.name}: {verdict}")
 
 
-WAYS: dict[str, Callable[[Split, int, Wish], Result]] = {"learn": learned, "votes": voted}
+WAYS: dict[str, Callable[[Split, int, Wish], Result]] = {
+    "learn": learned,
+    "votes": voted,
+    "classifier": classified,
+}
 
 
 def plain_verilog(ensemble: TreeEnsemble, n_tests: int) -> str:
@@ -500,6 +536,7 @@ def parsed() -> argparse.Namespace:
         default=LutCount.ESTIMATE,
         help="what holds the limit of learn: estimate or yosys",
     )
+    parser.add_argument("--votes", type=int, default=Wish.votes, help="of an output at most")
     parser.add_argument("--time-limit", type=float)
     parser.add_argument("--seeds", type=numbers, default=(1,), metavar="N,...")
     parser.add_argument("--rows", type=int, help="training and validation images of an .npz")
@@ -562,7 +599,8 @@ def main() -> None:
     print(separator.join(headings))
     if options.markdown:
         print("|".join(["---"] * len(headings)))
-    wish = Wish(options.max_luts, options.time_limit, options.simulator, options.count_luts)
+    limits = options.max_luts, options.time_limit
+    wish = Wish(*limits, options.simulator, options.count_luts, options.votes)
     record: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for seeds in zip(*(splits(options, seed) for seed in options.seeds), strict=True):
         parts = [fewer_tests(split, options.test_rows) for split in seeds]

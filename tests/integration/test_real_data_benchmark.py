@@ -119,7 +119,7 @@ def test_a_table_is_printed(tmp_path, monkeypatch, capsys):
         "--peers",
         "none",
         "--ways",
-        "learn,votes",
+        "learn,votes,classifier",
         "--max-luts",
         "20",
         str(tmp_path),
