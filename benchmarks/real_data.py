@@ -18,8 +18,8 @@ Seconds are those of training, without optimiser and simulation.
 
 ``learn`` is the command of that name; ``votes`` is ``train --votes``; ``classifier`` is ``BTFClassifier`` on
 training and validation rows, which chooses by cross-fitting. The hardware of all is simulated on all test rows:
-*verified* means that every row has the label of the integer model. With several seeds the table has medians, and
-``--json`` all figures.
+*verified* means that every row has the label of the integer model. With several seeds the table has medians,
+and ``--json`` all figures.
 """
 
 from __future__ import annotations
