@@ -41,7 +41,9 @@ from btfsynth.learning.circuits import warm_up_circuits
 from btfsynth.learning.joint import (
     Asked,
     Joint,
+    Oracle,
     ask_jointly,
+    command_oracle,
     refitted,
     search_jointly,
     tied,
@@ -56,7 +58,6 @@ from btfsynth.learning.portfolio import (
     compete_for_classes,
     rows_of,
 )
-from btfsynth.learning.queries import Oracle, command_oracle
 from btfsynth.learning.report import Baseline, LearnReport, have_sklearn, measure_baselines, score
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.formats.aiger import aiger_names, emit_aig

@@ -28,8 +28,8 @@ from btfsynth.learning.circuits import (
     confidence,
     predict,
 )
+from btfsynth.learning.joint import command_oracle
 from btfsynth.learning.portfolio import LEARNERS
-from btfsynth.learning.queries import command_oracle
 from btfsynth.netlist.simulation import evaluate
 from btfsynth.ports import Port
 from btfsynth.settings import table
