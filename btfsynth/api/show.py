@@ -77,6 +77,8 @@ class Table(tuple[Row, ...], Generic[Row]):
         return tuple(getattr(first, "_fields", ()))
 
     def __repr__(self) -> str:
+        if not self:
+            return f"<{type(self).__name__}: no rows>"
         shown = [self.columns, *(tuple(self._words(row)) for row in self[:_SHOWN_ROWS])]
         widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
         lines = [

@@ -208,3 +208,8 @@ def test_learners_of_an_output(tmp_path):
     for output in (-1, 2, "s"):
         with pytest.raises(btf.UsageError, match=r"`output`: expected 0 to 1, got"):
             learned.learners(output)
+
+
+def test_a_table_without_rows_says_so(adder):
+    """The log of a netlist that no pass has seen."""
+    assert repr(adder.log) == "<Table: no rows>"
