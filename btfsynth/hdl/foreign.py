@@ -118,9 +118,8 @@ def read_any_verilog(file: SourceFile, comb: bool) -> Design:
     try:
         return read_foreign_verilog(file, comb)
     except DataError as error:
-        # of registers Yosys says more if it has read them, and as much of latches
-        sequential = isinstance(own, SequentialError)
-        if sequential and (not isinstance(error, SequentialError) or "latch" in str(own)):
+        # of registers Yosys says more if it has read them
+        if isinstance(own, SequentialError) and not isinstance(error, SequentialError):
             raise own from None
         raise
 
