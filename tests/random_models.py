@@ -64,7 +64,7 @@ def random_case(seed: int, kind: str | None = None) -> Case | None:
     try:
         return Case(kind, model, X, read(model, X, code=code))
     except btf.UsageError as error:
-        if "the same answer" not in str(error):
+        if "the same label" not in str(error):
             raise
         return None
 

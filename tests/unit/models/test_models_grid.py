@@ -107,7 +107,7 @@ def test_what_cannot_be_coded_is_refused():
     """Whole numbers that are none, and questions with one answer, are named with the way round."""
     with pytest.raises(UsageError, match=r"m: column 'a': `code=numbers` needs rows"):
         make_grid(COLUMNS[:1], QUESTIONS[:1], "numbers", np.array([[0.5]]), "m")
-    with pytest.raises(UsageError, match="the same answer"):
+    with pytest.raises(UsageError, match="the same label"):
         make_grid(COLUMNS[:1], [above(0, np.inf)], "auto", None, "m")
 
 
