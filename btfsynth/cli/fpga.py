@@ -176,8 +176,8 @@ def _table(result: FpgaResult) -> Table:
 def estimate_command(source: Path, comb: bool, as_json: bool) -> None:
     """Estimate the lookup tables (LUTs) of a design folder or a netlist, without FPGA tools.
 
-    iCE40, ECP5 and Gowin devices have LUTs of four inputs, larger ones of six. Only the logic of the netlist is
-    counted, without registers.
+    iCE40, ECP5 and Gowin devices have LUTs of four inputs, larger FPGAs have LUTs of six. Only the logic of
+    the netlist is counted, without registers.
 
     \b
     Examples:

@@ -51,7 +51,7 @@ VARIABLE = "_BTFSYNTH_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion_command(context: click.Context, shell: str) -> None:
-    """Print a script with which SHELL completes commands, options, values, tasks and files.
+    """Print a script with which the shell completes commands, options, values, tasks and files.
 
     \b
     Examples:

@@ -114,8 +114,8 @@ def simplify_command(
     """Optimise a netlist.
 
     FILE is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, .v, .sv), a table (.truth,
-    .pla) or a trained network (.npz, .net, .sol). The result is proven. Without --data the function is kept
-    on every input vector. At the time limit and on Ctrl-C the best netlist so far is written; one that could
+    .pla) or a trained network (.npz, .net, .sol). The result is proven equivalent. Without --data the
+    function is kept on every input vector. At the time limit and on Ctrl-C the best netlist so far is written; one that could
     not be proven goes to OUT.unproven.
 
     \b

@@ -333,7 +333,8 @@ TRAIN = table(
     Setting(
         "stop",
         Choice(StopRule),
-        "Stop a trial at all targets right (exact), a small gap, both, or only at `max_iterations` (none).",
+        "Stop a trial when all targets are right (exact), the gap is small (gap), both hold (both), or only at "
+        "`max_iterations` (none).",
         otherwise="exact",
     ),
     Setting(
@@ -452,8 +453,8 @@ BUILD = table(
         "Rounding of the weights for hardware: exact, auto, labels, sparse, or integers of BITS bits.",
         otherwise="auto with a code, else exact",
         more="exact keeps the trained weights; auto rounds each neuron's weights to the smallest integers that "
-        "keep its output on all patterns; labels also on the validation set and on mixtures of patterns, and "
-        "checks every label; sparse first refits the network with few nonzero weights, then rounds as auto.",
+        "keep its output on all patterns; labels does this also for the validation set and mixtures of patterns, "
+        "and checks every label; sparse first refits the network with few nonzero weights, then rounds as auto.",
     ),
     Setting(
         "label",
@@ -483,8 +484,8 @@ BUILD = table(
         "auto, quantile:K or tree:K; COLUMN=CODE for one column.",
         more="binary:K rounds v to K bits, levels:N to N steps; bit i of thermometer:K is v >= (i + 0.5) / K; "
         "threshold:X is the one bit v >= X. quantile:K and tree:K choose K thresholds per column from the "
-        "training rows, auto is quantile:7. Words become one bit per category. binary and levels train analog "
-        "inputs on the rounded values, everything else on bits.",
+        "training rows, auto is quantile:7. Words become one bit per category. With binary and levels, "
+        "networks are trained on the rounded values of analog inputs, with every other code on the bits.",
         section="data",
     ),
     Setting(
@@ -571,8 +572,8 @@ DISCOVER = table(
     Setting(
         "polish",
         Flag(),
-        "Optimise the best circuits again with other seeds: after the trials or, with a time limit, in its "
-        "last quarter (for cascades, after its first fifth).",
+        "Optimise the best circuits again with other seeds: after the trials or, with a time limit, in the last "
+        "quarter of the time (with cascades, after the first fifth).",
         True,
     ),
     heading="Options",

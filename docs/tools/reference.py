@@ -21,6 +21,9 @@ EXAMPLES = (
 )  # fmt: skip
 """Tasks with settings of their own, and one with the settings of anything else."""
 
+_REPEATABLE = "; repeatable"
+"""Words about an option, which do not apply to a list of names in a run file or in Python."""
+
 _SPECIAL = re.compile(r"([\[*_|])")
 
 
@@ -41,7 +44,8 @@ def key_reference() -> str:
     lines = ["| section | key | meaning | value | default |", "|---|---|---|---|---|"]
     for section, keys in SECTIONS.items():
         for name, key in keys.items():
-            words = (f"{key.line} {key.more}", key.kind.expected, key.default_words)
+            line = key.line.replace(_REPEATABLE, "")
+            words = (f"{line} {key.more}", key.kind.expected, key.default_words)
             cells = " | ".join(_text(each.strip()) for each in words)
             lines.append(f"| `{section}` | `{name}` | {cells} |")
     return "\n".join([*lines, ""])
@@ -60,7 +64,8 @@ def settings_reference() -> str:
                 continue
             listed.add(id(setting))
             users = [f"`{user}`" for user, used in functions.items() if used.get(name) is setting]
-            words = (f"{setting.line} {setting.more}", setting.kind.expected, setting.default_words)
+            line = setting.line.replace(_REPEATABLE, "")
+            words = (f"{line} {setting.more}", setting.kind.expected, setting.default_words)
             cells = " | ".join(_text(each.strip()) for each in words)
             lines.append(f"| {', '.join(users)} | `{name}` | {cells} |")
     return "\n".join([*lines, ""])
@@ -106,4 +111,9 @@ def _described(text: str) -> list[str]:
 
 
 def _text(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))
+    """Return text as Markdown; what is in backquotes stays as it is."""
+    parts = text.split("`")
+    for k in range(0, len(parts), 2):
+        plain = parts[k].replace("&", "&amp;").replace("<", "&lt;")
+        parts[k] = _SPECIAL.sub(r"\\\1", plain)
+    return "`".join(parts)
