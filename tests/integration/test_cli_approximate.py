@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from circuits import array_multiplier
 
@@ -87,6 +89,37 @@ def test_the_error_between_two_designs(cli, found):
     assert f"wce is {wce}, expected at most {wce - 1}" in outcome.stderr
 
 
+def test_verilog_off_by_one_more_on_one_pair_of_operands_is_caught(cli, found, tmp_path):
+    """Only 7 times 7 changes, to one more than the bound from 49."""
+    folder = tmp_path / "near"
+    shutil.copytree(found, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    path = folder / manifest["files"]["verilog"]
+    text = path.read_text()
+    for bit in range(6):
+        one = 49 - 5 >> bit & 1
+        text, changed = re.subn(
+            rf"assign p\[{bit}\] = (.*?);",
+            rf"assign p[{bit}] = (&{{a, b}}) ? 1'b{one} : (\1);",
+            text,
+        )
+        assert changed == 1
+    path.write_text(text)
+    outcome = cli("verify", folder, "--simulator", "icarus", "--mutants", "1", "--json")
+    assert outcome.code == 1
+    links = {link["name"]: link for link in outcome.json["links"]}
+    assert "wce 5 is above 4" in links["error"]["detail"]
+    assert links["error"]["counterexample"]["inputs"] == "a=3'b111 b=3'b111"
+
+
+def test_weights_of_another_width_are_refused(cli, tmp_path):
+    np.save(tmp_path / "w.npy", np.ones(8, dtype=np.int64))
+    outcome = cli("approximate", "multiplier:2", "--weights", "w.npy", "--bound", "1", "-o", "x")
+    assert outcome.code == 2
+    assert "expected 16 weights, got an array of shape (8,)" in outcome.stderr
+    assert len(outcome.stderr.strip().splitlines()[-1]) < 200
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -94,6 +127,12 @@ def test_the_error_between_two_designs(cli, found):
         (("--bound", "x=1"), "--bound: expected a number, or one of wce, mae, mse, ep, mre, wcre"),
         (("--bound", "1", "--bound", "wce=2"), "--bound: expected one bound of wce, got two"),
         (("--signed", "--bits"), "single bits have no sign"),
+        (
+            ("--bound", "1e300"),
+            "wce: expected a bound below 15, as no circuit with these outputs can exceed it",
+        ),
+        (("--bound", "ep=1"), "ep: expected a bound below 1, as no circuit"),
+        (("--basis", "aig", "--bound", "mae=1"), "aig needs bounds on wce and wcre only, got mae"),
         (("--weights", "none.csv"), "none.csv: cannot be read"),
     ],
 )
