@@ -32,6 +32,7 @@ from rich.table import Table
 from btfsynth.approximation.exact import exact_netlist
 from btfsynth.approximation.search import ApproximateOptions, approximate
 from btfsynth.dataset.tasks import parse_task
+from btfsynth.flow.simplify import lut_cost
 from btfsynth.hdl.formats import get_writer, read_design
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import parse_netlist
@@ -128,8 +129,10 @@ def ours(exact: Netlist, level: int, work: Path, sweeps: int) -> Iterator[tuple[
         lines = (folder / "points.jsonl").read_text(encoding="utf-8").splitlines()
         points = [json.loads(line) for line in lines]
         within = [point for point in points if int(point["errors"]["wce"]) <= level]
-        for number, point in enumerate(within[-CANDIDATES:]):
-            yield f"{name} {number}", parse_netlist(point["netlist"]), int(point["errors"]["wce"])
+        found = [(parse_netlist(point["netlist"]), int(point["errors"]["wce"])) for point in within]
+        found.sort(key=lambda each: lut_cost(each[0]) if name == "lut6" else (each[0].n_cells,))
+        for number, (netlist, wce) in enumerate(found[:CANDIDATES]):
+            yield f"{name} {number}", netlist, wce
 
 
 def best(circuits: list[Judged], level: int) -> tuple[int, int]:

@@ -59,7 +59,7 @@ _RUNGS_OF_SUM = 2
 """The same if walks start from sums without low terms."""
 _LATER = 3
 """Number of these in later sweeps."""
-_LUT_TRIALS, _AND_TRIALS = 4, 16
+_LUT_TRIALS, _AND_TRIALS = 4, 60
 """Trials of a table, or an AND, per trial of a cell, because they are that much faster."""
 
 
