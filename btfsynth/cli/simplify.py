@@ -115,8 +115,8 @@ def simplify_command(
 
     FILE is a netlist (.mig, .blif, .aag, .aig, .bench, Yosys .json, .v, .sv), a table (.truth,
     .pla) or a trained network (.npz, .net, .sol). The result is proven equivalent. Without --data the
-    function is kept on every input vector. At the time limit and on Ctrl-C the best netlist so far is written; one that could
-    not be proven goes to OUT.unproven.
+    function is kept on every input vector. At the time limit and on Ctrl-C the best netlist so far is
+    written; one that could not be proven goes to OUT.unproven.
 
     \b
     Examples:

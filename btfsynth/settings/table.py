@@ -453,8 +453,9 @@ BUILD = table(
         "Rounding of the weights for hardware: exact, auto, labels, sparse, or integers of BITS bits.",
         otherwise="auto with a code, else exact",
         more="exact keeps the trained weights; auto rounds each neuron's weights to the smallest integers that "
-        "keep its output on all patterns; labels does this also for the validation set and mixtures of patterns, "
-        "and checks every label; sparse first refits the network with few nonzero weights, then rounds as auto.",
+        "keep its output on all patterns; labels does this also for the validation set and mixtures of "
+        "patterns, and checks every label; sparse first refits the network with few nonzero weights, then "
+        "rounds as auto.",
     ),
     Setting(
         "label",
@@ -572,8 +573,8 @@ DISCOVER = table(
     Setting(
         "polish",
         Flag(),
-        "Optimise the best circuits again with other seeds: after the trials or, with a time limit, in the last "
-        "quarter of the time (with cascades, after the first fifth).",
+        "Optimise the best circuits again with other seeds: after the trials or, with a time limit, in the "
+        "last quarter of the time (with cascades, after the first fifth).",
         True,
     ),
     heading="Options",
