@@ -72,8 +72,8 @@ def error_page(exact: Netlist, reading: Reading, point: Point, source: str) -> s
         f"<p>In place of <b>{html.escape(source or exact.name)}</b>: {plural(point.cells, 'cell')}, depth "
         f"{point.depth}. <a href='../../{PAGE_FILE}'>The front</a></p>",
         _metrics(point),
-        f"<h2>Errors</h2><p>Value minus exact value, on {whose} input vectors; height: share of the vectors, "
-        "as its square root.</p>",
+        f"<h2>Errors</h2><p>Value minus exact value, on {whose} input vectors. The height "
+        "is the square root of the share of vectors.</p>",
         _histogram(seen.off),
     ]
     ports = exact.input_ports
@@ -159,9 +159,11 @@ def _front_plot(exact: Netlist, front: Sequence[Point], axis: Metric) -> str:
 def _histogram(off: NDArray[np.int64]) -> str:
     """Draw how often errors occur, over all ports."""
     largest = max(1, int(np.abs(off).max(initial=0)))
-    bars = min(_BARS, 2 * largest + 1)
-    counts, _ = np.histogram(off, bins=bars, range=(-largest - 0.5, largest + 0.5))
-    shares = np.sqrt(counts / counts.sum())
+    per = -(-(2 * largest + 1) // _BARS)  # values per bar
+    bars = -(-(2 * largest + 1) // per)
+    first = -largest - 0.5
+    counts, _ = np.histogram(off, bins=bars, range=(first, first + bars * per))
+    shares = np.sqrt(counts / counts.max())
     wide, tall, floor = _WIDTH - 2 * _MARGIN, _HEIGHT - 2 * _MARGIN, _HEIGHT - _MARGIN
     step = wide / bars
     drawn = "".join(
