@@ -49,7 +49,7 @@ SCRIPTS: dict[str, str] = {
     "light": "strash; detect; functional_hash; inverters",
     "fast": f"{_JOIN}; resub -k 1 --patience 0; {_LAST}",
     "size": f"{_JOIN}; resub; perturb; {_LAST}",
-    "table": f"{_JOIN}; collapse; resub -k 1 --patience 5000; anneal --walks 3 --work 3000; "
+    "table": f"{_JOIN}; collapse; resub -k 1 --patience 5000; anneal --walks 6 --work 6000; "
     f"perturb --work 400; {_LAST}",
     "best": f"{_JOIN}; resub; algebra; perturb --rounds 300 --max-cells 300; resub --patience 100000; "
     f"perturb --rounds 300 --max-cells 300 --seed 2; {_LAST}",
