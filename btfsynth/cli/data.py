@@ -59,7 +59,7 @@ _SHOWN = 40
 @outputs_option
 @option(
     INPUTS["conflicts"].but(
-        otherwise="keep; error with -o; majority for a --code chosen from the rows"
+        otherwise="keep; error with -o; majority with --code auto, quantile, tree or COLUMN=CODE"
     )
 )
 @json_option

@@ -395,8 +395,8 @@ HARDWARE = table(
     Setting(
         "pipeline",
         Stages(MAX_LATENCY, DEFAULT_STAGE_DEPTH),
-        f"Register stages: N, or auto: a logic depth of at most DEPTH ({DEFAULT_STAGE_DEPTH}) per stage; 0: "
-        "combinational.",
+        f"Register stages: N (0: combinational), or auto: enough for a logic depth of at most DEPTH "
+        f"({DEFAULT_STAGE_DEPTH} if omitted) per stage.",
         0,
         more="A pipelined design accepts a new input every clock.",
     ),
@@ -511,8 +511,8 @@ SIMPLIFY = table(
     Setting(
         "effort",
         Choice(Effort),
-        "Effort if `passes` is not given. It allows scripts up to fast (low), size or table (normal), or best "
-        "(high); large netlists and a short `time_limit` get a faster one.",
+        "Slowest script that is chosen if `passes` is not given: fast (low), size or table (normal), or best "
+        "(high). Large netlists and a short `time_limit` get a faster one.",
         Effort.NORMAL,
     ),
     Setting(
@@ -574,7 +574,7 @@ DISCOVER = table(
         "polish",
         Flag(),
         "Optimise the best circuits again with other seeds: after the trials or, with a time limit, in the "
-        "last quarter of the time (with cascades, after the first fifth).",
+        "last quarter of the time (for a complete table of 7 or more inputs, after the first fifth).",
         True,
     ),
     heading="Options",

@@ -188,7 +188,7 @@ def test_names_from_files_are_data(cli, tmp_path, fast_simulator):
 def test_conflicts_of_data_as_the_help_says(cli, tmp_path):
     """They are shown, may not be written, and a code from the rows settles them by majority."""
     words = " ".join(cli("data", "--help").stdout.split())
-    assert "keep; error with -o; majority for a --code chosen from the rows" in words
+    assert "keep; error with -o; majority with --code auto, quantile, tree or COLUMN=CODE" in words
     (tmp_path / "t.csv").write_text("a,b,y\n3,u,0\n3,u,1\n3,u,1\n9,v,0\n")
     outcome = cli("data", "t.csv", "--json")
     assert (outcome.code, outcome.json["patterns"]) == (0, 4)
