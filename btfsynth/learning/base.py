@@ -373,6 +373,8 @@ class Fit:
     learner: str
     how: str
     netlist: Netlist
+    # (words,) uint64, validation samples that it is right on, if those of the netlist itself flatter it
+    valid_hits: NDArray[np.uint64] | None = None
 
 
 class Learner(Protocol):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import ClassVar
 
@@ -172,12 +172,11 @@ def vote(problem: Problem, candidates: list[Candidate]) -> Fit | None:
         return None
     signs = np.stack([_signs(each, problem.valid.count) for each in members])
     target = problem.valid.on
-    if not _generalises(problem, members, signs, target):
-        return None
+    hits = _cross_fitted(problem, members, signs, target)
     votes = _select(problem, members, signs, target)
-    if len(votes) == 1:
+    if hits is None or len(votes) == 1:
         return None
-    return _fit(problem, members, votes)
+    return replace(_fit(problem, members, votes), valid_hits=hits)
 
 
 def _select(
@@ -204,22 +203,22 @@ def _select(
     return votes
 
 
-def _generalises(
+def _cross_fitted(
     problem: Problem, members: list[Candidate], signs: NDArray[np.int16], target: NDArray[np.bool_]
-) -> bool:
-    """Return whether votes selected on one half of the samples beat the best circuit on the other half.
+) -> NDArray[np.uint64] | None:
+    """Return ``(words,)`` uint64, the samples on which votes selected on the other half are right.
 
-    They must do so by at least two standard errors, because the best of many votes also fits the noise of the
-    samples that selected it.
+    None unless these are at least two standard errors better than the best circuit alone, because the best of
+    many votes also fits the noise of the samples that selected it.
     """
-    hits = []
+    right = np.zeros((2, len(target)), dtype=np.bool_)
     for fold in range(2):
         chosen, others = slice(fold, None, 2), slice(1 - fold, None, 2)
         votes = _select(problem, members, signs[:, chosen], target[chosen])
-        for used in (votes, votes[:1]):
-            total = signs[used][:, others].sum(axis=0)
-            hits.append(pack_bits(((total > 0) == target[others])[:, None])[0])
-    return is_worse(np.concatenate(hits[1::2]), np.concatenate(hits[::2]), errors=2)
+        for row, used in enumerate((votes, votes[:1])):
+            right[row, others] = (signs[used][:, others].sum(axis=0) > 0) == target[others]
+    hits, alone = pack_bits(right.T)
+    return hits if is_worse(alone, hits, errors=2) else None
 
 
 def _different(candidates: list[Candidate]) -> list[Candidate]:

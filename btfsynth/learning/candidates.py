@@ -133,7 +133,8 @@ class Candidate:
     # (words,) uint64, its output on the samples
     train_words: NDArray[np.uint64]
     valid_words: NDArray[np.uint64]
-    valid_hits: NDArray[np.uint64]  # (words,) uint64, the validation samples that it is right on
+    # (words,) uint64, the validation samples that it is right on, as judged without choosing by them
+    valid_hits: NDArray[np.uint64]
     # Inputs whose exclusive or was taken off before it was fitted, and added again
     parity: tuple[int, ...] = ()
 
@@ -165,7 +166,7 @@ def measured(problem: Problem, fit: Fit, parity: tuple[int, ...] = ()) -> Candid
         valid_right=problem.valid.right(valid_words),
         train_words=train_words,
         valid_words=valid_words,
-        valid_hits=problem.valid.hits(valid_words),
+        valid_hits=problem.valid.hits(valid_words) if fit.valid_hits is None else fit.valid_hits,
         parity=parity,
     )
 
