@@ -115,7 +115,7 @@ def test_learnt_and_predicted(cli, table):
 def test_a_code_that_may_not_fill_gaps(cli, table):
     outcome = cli("learn", "flowers.csv", "--missing", "error", *LEARN)
     assert outcome.code == 2
-    assert "expected a value that the code knows; --missing impute" in outcome.complaint
+    assert "the code replaces none, so fill the cell first" in outcome.complaint
     assert "flowers.csv:" in outcome.complaint
     outcome = cli("data", "flowers.csv", "--code", "auto,petals=skip")
     assert (outcome.code, "no column 'petals'" in outcome.complaint) == (2, True)

@@ -177,7 +177,7 @@ def test_bits_are_asked_for_again():
         ({"hidden_widths": 8}, "hidden_widths: expected whole numbers such as"),
         ({"hidden_widths": (2.5,)}, "hidden_widths"),
         ({"hidden_widths": (0,)}, "widths"),
-        ({"hidden_widths": None, "skip": True}, "skip: expected hidden_widths"),
+        ({"hidden_widths": None, "skip": True}, "skip: requires hidden_widths"),
         ({"beta": "fast"}, "`beta`: expected a number .*, got 'fast'"),
         ({"max_iterations": 1.5}, "`max_iterations`: expected a whole number .*, got 1.5"),
         ({"random_state": -1}, "seed"),

@@ -159,7 +159,7 @@ def test_analog_inputs(tmp_path: Path) -> None:
         ("a,b,y\n0,1,1\n1,1,0\n0,1,0\n", ":4: contradicts line 2: .* output y is 1 there and 0"),
         ("a,b,y\n0,1,1\n0,-,0\n", ":3: contradicts line 2"),
         ('a,b,y\n0,"1,1\n', "no table: "),
-        (",".join(["-"] * 21 + ["1"]) + "\n", "stand for 2097152 input vectors; at most 1048576"),
+        (",".join(["-"] * 21 + ["1"]) + "\n", "expand to 2097152 input vectors; at most 1048576"),
         ("# only\n# comments, here\n", "expected values separated"),
         (f"{'0' * 200_000},1\n", ":1: no table: field larger"),
     ],

@@ -175,7 +175,7 @@ def test_outputs_that_read_each_other_have_no_label() -> None:
     network = TrainedNetwork(
         "n", chain, np.ones(2, dtype=np.float32), (Port("x", 1),), (Port("y", 2),)
     )
-    with pytest.raises(UsageError, match="reads another one"):
+    with pytest.raises(UsageError, match="reads another output neuron"):
         require_comparable(network)
     require_comparable(
         replace(network, topology=replace(chain, n_outputs=1), output_ports=(Port("y", 1),))

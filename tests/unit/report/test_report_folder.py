@@ -29,7 +29,7 @@ def test_without_records(folder):
     """The netlist is checked on the vectors, but that does not verify the hardware."""
     found = read_folder(folder)
     assert verdict(found).state == "none"
-    assert "right on all 16 vectors" in verdict(found).reason
+    assert "correct on all 16 vectors" in verdict(found).reason
     assert not found.notices
     assert not chains(found)
 
