@@ -534,7 +534,8 @@ def parsed() -> argparse.Namespace:
         type=LutCount,
         choices=list(LutCount),
         default=LutCount.ESTIMATE,
-        help="what holds the limit of learn: estimate or yosys",
+        metavar="estimate|yosys",
+        help="what counts the lookup tables that --max-luts limits",
     )
     parser.add_argument("--votes", type=int, default=Wish.votes, help="of an output at most")
     parser.add_argument("--time-limit", type=float)
