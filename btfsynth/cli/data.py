@@ -17,6 +17,7 @@ from btfsynth.cli.options import (
     code_options,
     complete_names,
     file_option,
+    gathered,
     json_option,
     load_source,
     option,
@@ -36,6 +37,78 @@ if TYPE_CHECKING:
 
 _SHOWN = 40
 """Columns that are listed."""
+
+
+@dataclass(frozen=True)
+class _Coding:
+    """The code of the inputs: a new one, or that of a design, a network or a file."""
+
+    code: Code | None
+    code_from: Path | None
+    missing: str | None
+
+    def __post_init__(self) -> None:
+        if self.code is not None and self.code_from is not None:
+            raise UsageError("`code` and `code_from`: give one of them")
+
+    def __bool__(self) -> bool:
+        return self.code is not None or self.code_from is not None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the rows of the data choose the code."""
+        from btfsynth.dataset.code import InputCode
+
+        return self.code is not None and not isinstance(self.code, InputCode)
+
+    @property
+    def text(self) -> str:
+        return self.code_from.name if self.code is None and self.code_from else self.code.text  # type: ignore[union-attr]
+
+    def of(self, dataset: Dataset) -> Dataset:
+        """Return the data in bits."""
+        from btfsynth.dataset.code import InputCode, choose_code, code_inputs, with_code
+        from btfsynth.dataset.dataset import InputKind, with_classes
+        from btfsynth.dataset.table_code import IMPUTE
+        from btfsynth.flow.patterns import find_code
+        from btfsynth.ports import Port
+
+        if self.code_from is not None:
+            made, classes = find_code(self.code_from)
+            width = 1 if len(classes) == 2 and dataset.n_outputs == 1 else max(1, len(classes))
+            ports = (Port(dataset.output_ports[0].name, width),)
+            return with_classes(with_code(dataset, made), classes, ports, self.code_from.name)
+        assert self.code is not None
+        if isinstance(self.code, InputCode) and dataset.input_kind is not InputKind.TABLE:
+            return code_inputs(dataset, self.code)
+        made, notes = choose_code(dataset, self.code, self.missing or IMPUTE)
+        return with_code(replace(dataset, notices=(*dataset.notices, *notes)), made)
+
+
+@dataclass(frozen=True)
+class _File:
+    """What is written, and how."""
+
+    path: Path | None
+    format_name: str | None
+
+    def __post_init__(self) -> None:
+        if self.format_name is not None and self.path is None:
+            raise UsageError("--format: needs a file to write; give it with -o")
+
+    def write(self, dataset: Dataset) -> None:
+        from btfsynth.dataset.formats import format_by_ending, format_by_name
+        from btfsynth.dataset.load import save
+        from btfsynth.ports import moved_pins
+
+        if self.path is None:
+            return
+        name = self.format_name
+        save(dataset, self.path, name)
+        chosen = format_by_ending(self.path) if name is None else format_by_name(name)
+        if chosen is not None and not chosen.names_ports:
+            for notice in moved_pins(dataset.input_ports, dataset.output_ports):
+                say(f"note: {notice}")
 
 
 @click.command("data")
@@ -63,16 +136,15 @@ _SHOWN = 40
     )
 )
 @json_option
+@gathered("file", _File)
+@gathered("coding", _Coding)
 def data_command(
     *,
     source: str,
-    path: Path | None,
-    format_name: str | None,
+    file: _File,
     count: int | None,
     seed: int,
-    code: Code | None,
-    missing: str | None,
-    code_from: Path | None,
+    coding: _Coding,
     outputs: str | None,
     conflicts: Conflicts | None,
     as_json: bool,
@@ -88,84 +160,27 @@ def data_command(
       btfsynth data multiplier:3 --sample 40 --seed 2 -o sample.pla
       btfsynth data digits:grey,count=20 --code thermometer:4 -o digits.csv
     """  # noqa: D301
-    from btfsynth.dataset.formats import format_by_ending, format_by_name
-    from btfsynth.dataset.load import save
     from btfsynth.dataset.patterns import find_contradiction, sample, settled
-    from btfsynth.ports import moved_pins
 
-    if format_name is not None and path is None:
-        raise UsageError("--format: needs a file to write; give it with -o")
-    asked = _Coding(code, code_from, missing)
-    rule = conflicts or (Conflicts.KEEP if path is None else Conflicts.ERROR)
-    dataset = load_source(source, outputs, None if asked.chooses else rule)
+    rule = conflicts or (Conflicts.KEEP if file.path is None else Conflicts.ERROR)
+    dataset = load_source(source, outputs, None if coding.chooses else rule)
     if count is not None:
         dataset = sample(dataset, count, seed)
-    if asked:
+    if coding:
         known = dataset.notices
-        dataset = replace(asked.of(dataset), contradiction=None)  # which names lines, not codes
-        if path is not None or asked.chooses:
-            found = find_contradiction(dataset, f"{source} as {asked.text}")
+        dataset = replace(coding.of(dataset), contradiction=None)  # which names lines, not codes
+        if file.path is not None or coding.chooses:
+            found = find_contradiction(dataset, f"{source} as {coding.text}")
             if found is not None:
-                settle = conflicts or (Conflicts.MAJORITY if asked.chooses else rule)
+                settle = conflicts or (Conflicts.MAJORITY if coding.chooses else rule)
                 dataset = settled(replace(dataset, contradiction=found), settle)
         for notice in dataset.notices[len(known) :]:
             say(f"note: {notice}")
-    if path is not None:
-        save(dataset, path, format_name)
-        chosen = format_by_ending(path) if format_name is None else format_by_name(format_name)
-        if chosen is not None and not chosen.names_ports:
-            for notice in moved_pins(dataset.input_ports, dataset.output_ports):
-                say(f"note: {notice}")
+    file.write(dataset)
     if as_json:
         emit_json(_record(dataset))
     else:
-        _show(dataset, path)
-
-
-@dataclass(frozen=True)
-class _Coding:
-    """The code of the inputs: a new one, or that of a design, a network or a file."""
-
-    code: Code | None
-    given: Path | None
-    missing: str | None
-
-    def __post_init__(self) -> None:
-        if self.code is not None and self.given is not None:
-            raise UsageError("`code` and `code_from`: give one of them")
-
-    def __bool__(self) -> bool:
-        return self.code is not None or self.given is not None
-
-    @property
-    def chooses(self) -> bool:
-        """Whether the rows of the data choose the code."""
-        from btfsynth.dataset.code import InputCode
-
-        return self.code is not None and not isinstance(self.code, InputCode)
-
-    @property
-    def text(self) -> str:
-        return self.given.name if self.code is None and self.given else self.code.text  # type: ignore[union-attr]
-
-    def of(self, dataset: Dataset) -> Dataset:
-        """Return the data in bits."""
-        from btfsynth.dataset.code import InputCode, choose_code, code_inputs, with_code
-        from btfsynth.dataset.dataset import InputKind, with_classes
-        from btfsynth.dataset.table_code import IMPUTE
-        from btfsynth.flow.patterns import find_code
-        from btfsynth.ports import Port
-
-        if self.given is not None:
-            made, classes = find_code(self.given)
-            width = 1 if len(classes) == 2 and dataset.n_outputs == 1 else max(1, len(classes))
-            ports = (Port(dataset.output_ports[0].name, width),)
-            return with_classes(with_code(dataset, made), classes, ports, self.given.name)
-        assert self.code is not None
-        if isinstance(self.code, InputCode) and dataset.input_kind is not InputKind.TABLE:
-            return code_inputs(dataset, self.code)
-        made, notes = choose_code(dataset, self.code, self.missing or IMPUTE)
-        return with_code(replace(dataset, notices=(*dataset.notices, *notes)), made)
+        _show(dataset, file.path)
 
 
 def _record(dataset: Dataset) -> dict[str, object]:

@@ -70,6 +70,27 @@ class _Search:
     basis: str
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What the optimised netlist has to keep."""
+
+    source: str | None
+    conflicts: Conflicts | None
+    preserve: str | None
+
+    def of(self) -> tuple[Dataset | None, Preserve | None]:
+        """Return the data set and the rule, if they are given."""
+        dataset = (
+            None
+            if self.source is None
+            else load_source(self.source, conflicts=self.conflicts or Conflicts.KEEP)
+        )
+        wanted = None if self.preserve is None else Preserve(self.preserve)
+        if wanted is Preserve.CARE and dataset is None:
+            raise UsageError("--preserve care: needs patterns; give them with --data")
+        return dataset, wanted
+
+
 @click.command("simplify", cls=SectionCommand)
 @click.argument("file", type=click.Path(path_type=Path))
 @file_option(
@@ -98,14 +119,13 @@ class _Search:
 @option(SIMPLIFY["objective"])
 @option(SIMPLIFY["max_depth"])
 @option(BUILD["preserve"])
+@gathered("kept", _Kept)
 @gathered("search", _Search)
 def simplify_command(
     *,
     file: Path,
     path: Path | None,
-    source: str | None,
-    conflicts: Conflicts | None,
-    preserve: str | None,
+    kept: _Kept,
     search: _Search,
     name: str | None,
     comb: bool,
@@ -136,10 +156,7 @@ def simplify_command(
     if path == file:
         raise UsageError(f"{path}: is the input file; name another one with -o")
     get_writer(path).require(cells, path)
-    dataset = None if source is None else load_source(source, conflicts=conflicts or Conflicts.KEEP)
-    wanted = None if preserve is None else Preserve(preserve)
-    if wanted is Preserve.CARE and dataset is None:
-        raise UsageError("--preserve care: needs patterns; give them with --data")
+    dataset, wanted = kept.of()
     goal = wanted_goal(search.objective, search.max_depth)
     passes = search.passes or goal.script
     parse_script(passes or "")
