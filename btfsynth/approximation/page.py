@@ -63,7 +63,9 @@ def errors_seen(exact: Netlist, given: Netlist, reading: Reading) -> Seen:
     return Seen(sides[0] - sides[1], words, exhaustive)
 
 
-def error_page(exact: Netlist, reading: Reading, point: Point, source: str) -> str:
+def error_page(
+    exact: Netlist, reading: Reading, point: Point, source: str, weighted: bool = False
+) -> str:
     """Return the page of one circuit."""
     seen = errors_seen(exact, parse_netlist(point.netlist), reading)
     vectors = seen.off.shape[1]
@@ -73,7 +75,9 @@ def error_page(exact: Netlist, reading: Reading, point: Point, source: str) -> s
         f"{point.depth}. <a href='../../{PAGE_FILE}'>The front</a></p>",
         _metrics(point),
         f"<h2>Errors</h2><p>Value minus exact value, on {whose} input vectors. The height "
-        "is the square root of the share of vectors.</p>",
+        "is the square root of the share of vectors."
+        + (" The table counts weights, the pictures do not." if weighted else "")
+        + "</p>",
         _histogram(seen.off),
     ]
     ports = exact.input_ports

@@ -114,6 +114,9 @@ class Store(RecordFolder):
         }
         claim = ErrorClaim.of(self._reading, bounds, errors, self._weights)
         said = ", ".join(f"{name} {value:g}" for name, value in _metrics(errors).items())
+        if self._weights is not None:
+            counted = (self._weights > 0).sum()
+            said += f" (weighted, on {counted} of {len(self._weights)} input vectors)"
         provenance = {"exact circuit": self._source or self._exact.name, "error": said}
         origin = Origin(
             provenance=provenance,
@@ -128,7 +131,8 @@ class Store(RecordFolder):
             make_folder(folder)
             manifest = write_design(netlist, self._vectors(netlist), folder, origin=origin)
             write_text(folder / f"{manifest.module}.mig", point.netlist)
-            page = error_page(self._exact, self._reading, point, self._source)
+            weighted = self._weights is not None
+            page = error_page(self._exact, self._reading, point, self._source, weighted)
             write_text(folder / ERROR_FILE, page)
             folder.replace(target)
 

@@ -131,7 +131,7 @@ def approximate_command(
     if as_json:
         emit_json(report.to_json())
     else:
-        _show(report, options)
+        _show(report, weights)
     if report.interrupted:
         raise InterruptedWorkError(
             f"interrupted; {plural(len(report.front), 'circuit')} saved in {report.directory}; continue with "
@@ -187,7 +187,7 @@ def _status() -> Callable[[Event], str | None]:
     return words
 
 
-def _show(report: ApproximateReport, options: ApproximateOptions) -> None:
+def _show(report: ApproximateReport, weights: Weights | None) -> None:
     show("exact", f"{plural(report.exact_cells, 'cell')}, depth {report.exact_depth}")
     show(
         "search",
@@ -198,6 +198,8 @@ def _show(report: ApproximateReport, options: ApproximateOptions) -> None:
     proven = all(point.errors.exhaustive for point in report.front)
     count = report.front[0].errors.vectors
     how = f"measured on all {count} input vectors" if proven else "wce proven, averages of a sample"
+    if weights is not None:
+        how = f"measured on {(weights > 0).sum()} of {count} input vectors, weighted"
     show("kept", f"in {report.directory}; errors {how}:")
     console.print()
     headings = ("cells", "depth", *(metric.value for metric in Metric), "circuit")

@@ -154,7 +154,7 @@ def _header(
     name = objective.split(" ", maxsplit=1)[0]
     if name not in ("binary", "multiclass", "multiclassova"):
         raise UsageError(
-            f"{kind}: objective {shown(name, 40)} is not a classifier's, expected binary, multiclass or "
+            f"{kind}: objective {shown(name, 40)} is not supported, expected binary, multiclass or "
             "multiclassova"
         )
     return tuple(names), 2 if outputs == 1 else outputs

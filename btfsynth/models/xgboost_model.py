@@ -193,7 +193,7 @@ def _booster(record: Any, kind: str, last: int | None) -> _Booster:
     objective = learner["objective"]["name"]
     if objective not in _OBJECTIVES:
         raise UsageError(
-            f"{kind}: objective {objective} is not a classifier's, expected {', '.join(_OBJECTIVES)}"
+            f"{kind}: objective {objective} is not supported, expected {', '.join(_OBJECTIVES)}"
         )
     booster = learner["gradient_booster"]
     dropped: Sequence[float] | None = None

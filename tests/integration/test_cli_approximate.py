@@ -112,6 +112,19 @@ def test_verilog_off_by_one_more_on_one_pair_of_operands_is_caught(cli, found, t
     assert links["error"]["counterexample"]["inputs"] == "a=3'b111 b=3'b111"
 
 
+def test_weighted_errors_are_called_weighted(cli, tmp_path):
+    (tmp_path / "w.csv").write_text("a,b,weight\n1,2,3\n3,3,5\n")
+    given = ("--weights", "w.csv", "--bound", "0", "--sweeps", "1", "-o", "x")
+    outcome = cli("approximate", "multiplier:2", *given)
+    assert outcome.code == 0
+    assert "errors measured on 2 of 16 input vectors, weighted" in outcome.stdout
+    (folder,) = (tmp_path / "x/front").iterdir()
+    said = "wcre 0 (weighted, on 2 of 16 input vectors)"
+    assert said in (folder / "multiplier_2.v").read_text()
+    assert said in (folder / "multiplier_2_model.c").read_text()
+    assert "The table counts weights, the pictures do not." in (folder / "error.html").read_text()
+
+
 def test_weights_of_another_width_are_refused(cli, tmp_path):
     np.save(tmp_path / "w.npy", np.ones(8, dtype=np.int64))
     outcome = cli("approximate", "multiplier:2", "--weights", "w.npy", "--bound", "1", "-o", "x")

@@ -170,7 +170,16 @@ def test_a_split_of_xgboost_is_below(tmp_path):
 
 TREES = "learner/gradient_booster/model/trees/0"
 REFUSED = [
-    ("learner/objective/name", "reg:squarederror", "is not a classifier's"),
+    (
+        "learner/objective/name",
+        "reg:squarederror",
+        "reg:squarederror is not supported, expected binary:logistic",
+    ),
+    (
+        "learner/objective/name",
+        "binary:hinge",
+        "binary:hinge is not supported, expected binary:logistic",
+    ),
     ("version", [0, 90, 0], "expected version 1.7 to 3, got 0.90.0; load and save it"),
     ("version", [7, 0, 0], "expected version 1.7 to 3, got 7.0.0"),
     ("learner/gradient_booster/name", "gblinear", "expected trees"),
