@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from btfsynth.dataset.dataset import Dataset
 from btfsynth.errors import ToolTimeoutError, UsageError, VerificationError, plural
 from btfsynth.events import OnEvent, PassProgress
 from btfsynth.flow.patterns import fitted
-from btfsynth.fpga.lut_mapper import map_luts
 from btfsynth.lower.lowering import LoweringReport, choose_preserve, lower_network, make_reference
 from btfsynth.netlist.gates import GateNetlist, of_netlist
 from btfsynth.netlist.kernels import compile_clock
@@ -46,12 +45,14 @@ from btfsynth.passes.base import (
     ScriptResult,
     run_script,
 )
-from btfsynth.passes.gate_search import GateEffort, find_smallest, find_swept
 from btfsynth.passes.goal import Goal
 from btfsynth.passes.registry import parse_script
 from btfsynth.settings.table import Basis, Effort, Objective, Preserve
 from btfsynth.time_box import TimeUp, seconds_left, time_box
 from btfsynth.verify.equivalence import equivalent
+
+if TYPE_CHECKING:
+    from btfsynth.passes.gate_search import GateEffort
 
 _NO_GOAL = Goal()
 _LOWERING = 5.0
@@ -304,11 +305,13 @@ def proves_equal(a: Netlist, b: Netlist, deadline: float | None) -> bool | None:
 
 LUT_INPUTS = 6
 _SEEDS = 3
-_EFFORT = GateEffort(rounds=6)
+_ROUNDS = 6
 
 
 def lut_cost(netlist: Netlist) -> tuple[int, int, int]:
     """Return 6-input lookup tables, their levels, and cells."""
+    from btfsynth.fpga.lut_mapper import map_luts
+
     cover = map_luts(netlist, LUT_INPUTS)
     return cover.luts, cover.levels, netlist.n_cells
 
@@ -354,9 +357,11 @@ def _variants(
     netlist: Netlist, steps: Sequence[Pass], deadline: float | None
 ) -> Iterator[tuple[Netlist, Sequence[Pass]]]:
     """Yield starts, proven equal to a netlist, and scripts."""
+    from btfsynth.passes.gate_search import GateEffort, find_swept
+
     yield netlist, steps
     for basis in (Basis.AIG, Basis.XMG):
-        effort = replace(_EFFORT, deadline=deadline)
+        effort = GateEffort(rounds=_ROUNDS, deadline=deadline)
         start = find_swept(of_netlist(netlist, Basis.MAJ), basis, effort).expanded()
         if proves_equal(netlist, start, deadline):
             yield start, steps
@@ -409,6 +414,8 @@ def to_basis(
     `also` are other netlists to start from; those with other don't-care values are ignored. If there is no time
     left for the proof, the result is the netlist translated cell by cell, which needs no proof.
     """
+    from btfsynth.passes.gate_search import GateEffort, find_smallest
+
     effort = effort or GateEffort()
     gates = find_smallest([netlist, *also], basis, effort)
     left = seconds_left(effort.deadline)
