@@ -102,7 +102,9 @@ def array(folder):
     return path
 
 
-@pytest.mark.parametrize("place", ["flow.simplify.find_smallest", "passes.basic.Inverters.apply"])
+@pytest.mark.parametrize(
+    "place", ["passes.gate_search.find_smallest", "passes.basic.Inverters.apply"]
+)
 def test_interrupted_in_another_basis(cli, tmp_path, monkeypatch, place):
     """In the search or in a pass: the file has the cells that were asked for, the record is of it."""
 
@@ -129,7 +131,7 @@ def test_interrupted_it_is_not_larger_than_what_was_given(cli, tmp_path, monkeyp
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("btfsynth.flow.simplify.find_smallest", interrupted)
+    monkeypatch.setattr("btfsynth.passes.gate_search.find_smallest", interrupted)
     path = tmp_path / "m3.aig"
     path.write_bytes(get_writer(path).content(array_multiplier(3, 3, AND_ADDERS[0]))[0])
     given = btf.read(path)
@@ -156,7 +158,7 @@ def test_the_depth_allowed_is_that_of_the_file(cli, tmp_path, monkeypatch):
     def find(starts, basis, effort):
         return of_netlist(conjunction(deep=True), basis)
 
-    monkeypatch.setattr("btfsynth.flow.simplify.find_smallest", find)
+    monkeypatch.setattr("btfsynth.passes.gate_search.find_smallest", find)
     options = ("--basis", "xag", "--passes", "strash", "--json", "-o", "small.blif")
     outcome = cli("simplify", path.name, *options, "--max-depth", 3)
     assert outcome.code == 0, outcome.stderr
