@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.errors import UsageError, VerificationError
+from btfsynth.errors import ToolTimeoutError, UsageError, VerificationError
 from btfsynth.files import StrPath
 from btfsynth.lower.adder import lower_counter
 from btfsynth.lower.threshold import normal_form
@@ -422,7 +422,12 @@ def beyond(
     require_same_ports(exact, given)
     question = error_above(exact, given, reading, bound)
     builder = NetlistBuilder(question.name, question.input_ports, question.output_ports)
-    return equivalent(question, builder.build([FALSE]), timeout).counterexample
+    try:
+        return equivalent(question, builder.build([FALSE]), timeout).counterexample
+    except ToolTimeoutError:
+        raise ToolTimeoutError(
+            f"{given.name}: not decided in time whether an absolute error is above {bound}"
+        ) from None
 
 
 def worst_case(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import metrics_of, netlist_bits
 
-from btfsynth.errors import UsageError
+from btfsynth.errors import ToolTimeoutError, UsageError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.ports import Port
 from btfsynth.settings.table import Metric
@@ -93,6 +93,20 @@ def test_the_worst_case_of_32_inputs_is_proven():
     reading = Reading.of(exact.output_ports)
     assert beyond(exact, near, reading, 7) is None
     assert beyond(exact, near, reading, 6) is not None
+
+
+def test_a_bound_that_is_not_decided_in_time_is_named():
+    exact, other = array_multiplier(16, 16), array_multiplier(16, 16)
+    swapped = replace(other, fanins=_exchanged(other))  # the same product, in other cells
+    with pytest.raises(ToolTimeoutError, match="whether an absolute error is above 0"):
+        beyond(exact, swapped, Reading.of(exact.output_ports), 0, timeout=0.2)
+
+
+def _exchanged(netlist):
+    """Return the cells with the two operands of 16 bits exchanged."""
+    nodes = np.arange(netlist.n_nodes)
+    nodes[1:33] = np.roll(nodes[1:33], 16)
+    return (2 * nodes[netlist.fanins >> 1] + (netlist.fanins & 1)).astype(netlist.fanins.dtype)
 
 
 def test_a_claim_is_read_back_and_contradicted(tmp_path):
