@@ -79,7 +79,7 @@ class Approximation(Shown):
         return Design(self.front[-1].path)
 
     def _facts(self) -> dict[str, object]:
-        cells = f"{self.core.exact_cells} exact"
+        cells = f"{self.core.exact['cells']} exact"
         return {
             "name": self.core.name,
             "cells": cells,

@@ -56,6 +56,11 @@ class Point:
         return goal.rank_of(self.cells, self.depth)
 
     @property
+    def luts(self) -> int:
+        """The estimated number of 6-input lookup tables."""
+        return _lut_cost(self.netlist)[0]
+
+    @property
     def name(self) -> str:
         wce = number(self.errors.value(Metric.WCE))
         return f"c{self.cells}_d{self.depth}_wce{wce}_{self.key[:8]}"

@@ -32,6 +32,8 @@ from btfsynth.approximation.walk import Problem, Walk, get_ready, walk_once
 from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
 from btfsynth.events import ApproximationStatus, Note, OnEvent, StageBegan, ignore
 from btfsynth.files import StrPath, as_path
+from btfsynth.flow.simplify import lut_cost
+from btfsynth.netlist.gates import of_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.goal import Goal
@@ -109,9 +111,9 @@ class ApproximateReport:
 
     name: str
     directory: Path
-    exact_cells: int
-    exact_depth: int
+    exact: Mapping[str, int]  # cells and depth; also luts or ands if the search counts these
     front: tuple[Point, ...]
+    counts_luts: bool
     walks: int
     sweeps: int
     seconds: float
@@ -121,9 +123,13 @@ class ApproximateReport:
         return {
             "name": self.name,
             "directory": self.directory.as_posix(),
-            "exact": {"cells": self.exact_cells, "depth": self.exact_depth},
+            "exact": dict(self.exact),
             "front": [
-                {**point.record(), "path": (self.directory / point.path).as_posix()}
+                {
+                    **point.record(),
+                    **({"luts": point.luts} if self.counts_luts else {}),
+                    "path": (self.directory / point.path).as_posix(),
+                }
                 for point in self.front
             ],
             "walks": self.walks,
@@ -268,20 +274,29 @@ class _Search:
                 f"interrupted before the front was written; its circuits are in {store.directory}; "
                 "`resume` continues from there"
             ) from None
-        from btfsynth.netlist.views import statistics
-
-        cost = statistics(self.exact)
         return ApproximateReport(
             self.exact.name,
             store.directory,
-            cost.cells,
-            cost.depth,
+            self._exact_cost(),
             tuple(front),
+            self.goal.objective is Objective.LUT6,
             self.walks,
             sweep,
             time.monotonic() - self.begin,
             interrupted,
         )
+
+    def _exact_cost(self) -> dict[str, int]:
+        """Return the cost of the exact circuit, also in what the search counts."""
+        from btfsynth.netlist.views import statistics
+
+        cost = statistics(self.exact)
+        found = {"cells": cost.cells, "depth": cost.depth}
+        if self.goal.objective is Objective.LUT6:
+            found["luts"] = lut_cost(self.exact)[0]
+        if self.options.basis is Basis.AIG:
+            found["ands"] = of_netlist(self.exact, Basis.AIG).n_cells
+        return found
 
     def _get_ready(self, workers: Executor) -> None:
         """Load and compile everything in one worker first, so that the others find it compiled."""

@@ -187,8 +187,13 @@ def _status() -> Callable[[Event], str | None]:
     return words
 
 
+_COUNTED = (("luts", "LUT6"), ("ands", "ANDs"))
+
+
 def _show(report: ApproximateReport, weights: Weights | None) -> None:
-    show("exact", f"{plural(report.exact_cells, 'cell')}, depth {report.exact_depth}")
+    exact = [f"{plural(report.exact['cells'], 'cell')}, depth {report.exact['depth']}"]
+    exact += [f"{report.exact[key]} {word}" for key, word in _COUNTED if key in report.exact]
+    show("exact", "; ".join(exact))
     show(
         "search",
         f"{plural(report.walks, 'walk')} in {plural(report.sweeps, 'sweep')}, {report.seconds:.1f} s",
@@ -202,8 +207,11 @@ def _show(report: ApproximateReport, weights: Weights | None) -> None:
         how = f"measured on {(weights > 0).sum()} of {count} input vectors, weighted"
     show("kept", f"in {report.directory}; errors {how}:")
     console.print()
-    headings = ("cells", "depth", *(metric.value for metric in Metric), "circuit")
-    rows = [_row(point) for point in report.front]
+    luts = ("LUT6",) if report.counts_luts else ()
+    headings = (*luts, "cells", "depth", *(metric.value for metric in Metric), "circuit")
+    rows = [
+        ((str(point.luts),) if report.counts_luts else ()) + _row(point) for point in report.front
+    ]
     console.print(field_table(headings, rows, numbers=len(headings) - 1))
 
 

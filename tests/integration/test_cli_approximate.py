@@ -45,6 +45,22 @@ def test_the_command_writes_the_front(cli, tmp_path):
     assert (tmp_path / point["path"] / "manifest.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "said"), [(("--objective", "lut6"), "luts"), (("--basis", "aig"), "ands")]
+)
+def test_what_is_counted_is_shown(cli, tmp_path, option, said):
+    """Beside majority cells, which say little of circuits that are small in other units."""
+    (tmp_path / "m2.mig").write_text(format_netlist(array_multiplier(2, 2)))
+    given = ("approximate", "m2.mig", "--bound", "1", "--sweeps", "1", "--jobs", "1", *option)
+    outcome = cli(*given, "-o", "out", "--json")
+    assert outcome.code == 0, outcome.stderr
+    exact = outcome.json["exact"]
+    assert exact[said] == {"luts": 4, "ands": exact["cells"]}[said]  # the array has no majority
+    point = outcome.json["front"][0]
+    assert point.get("luts", point["cells"]) < exact[said]
+    assert ("luts" in point) == (said == "luts")
+
+
 def test_the_design_is_verified(cli, found):
     outcome = cli("verify", found, "--simulator", "icarus", "--mutants", "5", "--json")
     assert outcome.code == 0, outcome.stderr
