@@ -95,7 +95,7 @@ class Completed:
 def python_command(module: str, *arguments: str) -> tuple[str, ...]:
     """Return the command that runs the `main` of a module in a Python of its own.
 
-    It imports the package from where this process has it, however that came to be on its path. The current
+    It imports the package from the folder that this process uses, even if that is not installed. The current
     folder, which comes first on the path, is the empty workspace.
     """
     package = str(Path(btfsynth.__file__).resolve().parents[1])

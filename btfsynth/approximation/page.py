@@ -186,7 +186,7 @@ def _histogram(off: NDArray[np.int64]) -> str:
 
 
 def _heat_map(off: NDArray[np.int64], first: int, second: int) -> bytes:
-    """Return a PNG of the largest absolute error of all ports over two operands of so many bits."""
+    """Return a PNG of the largest absolute error of all ports over two operands; `first`, `second`: bits."""
     size = np.abs(off).max(axis=0).reshape(1 << second, 1 << first)
     rows, columns = (min(_CELLS, side) for side in size.shape)
     pooled = size.reshape(rows, size.shape[0] // rows, columns, size.shape[1] // columns).max(

@@ -134,7 +134,7 @@ def _without(
     width = exact.n_outputs
     bits = add_columns(builder, weighted, constant % (1 << width))
     netlist = builder.build([*bits, *[0] * width][:width])
-    said = f"{count} of {len(digits)} terms left out, {added} added"
+    said = f"{count} of {len(digits)} terms omitted, {added} added"
     return Truncated(netlist, said)
 
 

@@ -310,9 +310,7 @@ def _rebuilt(fanins: Any, outputs: Any, first: Any) -> Any:
 def _keep_driving(graph: Any, outputs: Any) -> Any:
     """Remove the cells that drive no output; returns the number kept. Modifies fanins and outputs."""
     fanins, first, made = graph.fanins, graph.first, graph.made[0]
-    number = np.zeros(
-        made, dtype=np.int32
-    )  # of a node that is used, before the others are left out
+    number = np.zeros(made, dtype=np.int32)  # 1 for nodes in use, later their new numbers
     for output in outputs:
         number[output >> 1] = 1
     for node in range(made - 1, first - 1, -1):

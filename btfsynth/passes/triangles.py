@@ -70,7 +70,7 @@ def list_errors(values: Any, nodes: Any, target: Any, matters: Any, errors: Any)
     """List where the literals of nodes are wrong; returns how many vectors matter. Modifies errors.
 
     values: uint64 (nodes, words); nodes: int32; target, matters: uint64 (words,). Literals that are wrong
-    everywhere are left out.
+    everywhere are not listed.
     """
     rows, counts, literals, size = errors
     words = matters.shape[0]

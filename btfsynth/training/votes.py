@@ -382,7 +382,7 @@ def best_votes(
 
 
 def _vote(literals: Sequence[tuple[int, int]], above: int, sign: int) -> tuple[Vote, int]:
-    """Return the neuron that fires where more than so many literals are true, and what it counts."""
+    """Return the neuron that fires where more than `above` literals are true, and the sign of its vote."""
     rising = sorted(literals)
     weights = [-1 if complement else 1 for _, complement in rising]
     threshold = 2 * above + 1 - len(rising)
