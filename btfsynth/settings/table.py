@@ -236,7 +236,7 @@ INPUTS = table(
         Choice(Conflicts),
         "Rows with equal inputs and different targets: error, majority (a tie is a don't-care), drop or keep.",
         otherwise="error",
-        more="A validation or test set keeps such rows unless they are an error.",
+        more="With any choice but error, a validation or test set keeps such rows.",
     ),
     Setting(
         "name",
