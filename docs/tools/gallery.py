@@ -65,7 +65,7 @@ btfsynth equiv examples/circuits/{example}.mig {task}
 - **Known elsewhere:** the best published figure that we know of. {common} A majority takes four
   ANDs. For most of these functions no counts of majority cells are published.
 - **Made from:** a trained network, a textbook circuit (with `--part`, one built around a circuit of fewer
-  bits), the truth table, or an AIG from the contest, under the [MIT
+  bits), the truth table, or an AIG submitted to IWLS 2025, under the [MIT
   licence](../examples/circuits/LICENSE-IWLS2025.txt).
 - **Command:** where a row shows only options, run `{program} FUNCTION` with them, in a
   clone. The version of btfsynth that found a circuit reproduces it. Later versions give one of the same size or
