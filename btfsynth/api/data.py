@@ -55,7 +55,7 @@ class Dataset(Ported):
         pandas frame, else one bus ``x`` or ``y``.
     classes
         True: `y` holds labels of any sortable type, and each class is an output of its own. False: `y` holds
-        bits. By default words, and whole numbers beyond 0 and 1, are labels, of which two are one output.
+        bits. By default words, and whole numbers other than 0 and 1, are labels; two classes are one output.
     conflicts
         Rule for patterns with equal inputs but different targets: ``error``, ``majority`` (the most
         frequent target; a tie becomes a don't-care), ``drop`` or ``keep``.

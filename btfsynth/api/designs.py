@@ -73,7 +73,7 @@ class Links(Table[Link]):
 class FpgaRow(NamedTuple):
     """Figures on an FPGA of the design, or of a case statement with the same truth table.
 
-    Lookup tables and levels of the module alone; the clock in MHz with registers around it.
+    Lookup tables and levels are those of the module alone; the clock rate (MHz) is with registers around it.
     """
 
     name: str
@@ -359,14 +359,14 @@ class Build(Made):
     def accuracy(self) -> dict[str, dict[str, Accuracy]]:
         """Accuracy of the network as ``trained``, ``quantised`` (integer weights) and as ``netlist``.
 
-        On the patterns (``train``) and on the validation set (``valid``); empty if all three are the same
-        network.
+        Measured on the patterns (``train``) and on the validation set (``valid``); empty if all three are
+        the same network.
         """
         return {} if self.core.hardware is None else self.core.hardware.accuracy
 
     @property
     def labels_as_trained(self) -> dict[str, int]:
-        """Number of patterns with the class of the trained network at ``class_number``, by data set."""
+        """By data set, the number of patterns whose ``class_number`` is the class of the trained network."""
         return {} if self.core.hardware is None else self.core.hardware.labels_as_trained
 
     def _facts(self) -> dict[str, object]:

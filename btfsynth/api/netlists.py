@@ -188,8 +188,8 @@ class Netlist(Ported):
     ) -> Netlist:
         """Return a smaller, equivalent netlist; a pass whose result cannot be proven is undone.
 
-        A netlist made by `Network.lower` keeps what was chosen there; any other one keeps its function on every
-        input vector.
+        A netlist made by `Network.lower` keeps the targets or the network, as selected there; any other one
+        keeps its function on every input vector.
 
         Parameters
         ----------
@@ -302,8 +302,8 @@ class Netlist(Ported):
         seed
             Of the walks; the same seed gives the same netlist.
         time_limit
-            Seconds after which the search ends; if the proof does not fit, this netlist is translated cell by
-            cell.
+            Seconds for search and proof. If no time is left for the proof, the given netlist is translated cell
+            by cell.
 
         Raises
         ------

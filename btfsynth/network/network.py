@@ -322,7 +322,7 @@ def cut_network(
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What a network gets right of a data set."""
+    """Numbers of correct bits, patterns and classes of a network on a data set."""
 
     patterns: int
     bits: int

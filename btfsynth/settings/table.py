@@ -355,8 +355,8 @@ TRAIN = table(
         Whole(1, 100_000),
         "Train a sum of votes instead of layers: up to N threshold neurons of six inputs per output.",
         otherwise="layers",
-        more="For noisy samples and classes. Every vote is trained on what those before it get wrong; how many "
-        "are kept is chosen on the validation set or by cross-fitting.",
+        more="For noisy samples and classes. Each vote is trained on the errors of those before it. The "
+        "validation set or cross-fitting selects how many are kept.",
     ),
     Setting(
         "max_luts",
