@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 @source_option(
     "--data",
     "source",
-    help="Task or file with rows: their labels are compared with the library's, and they are simulated.",
+    help="Task or file with rows to simulate; their labels are compared with the library's.",
 )
 @name_option
 @json_option

@@ -72,12 +72,12 @@ def learn_command(
 ) -> None:
     """Learn from the samples in SOURCE a circuit that generalises to unseen vectors.
 
-    SOURCE, --valid and --test are files (.pla, .dat, .truth, .csv, .arff, .npz) or tasks; tables are coded
-    (--code). Learners compete on the validation patterns: one circuit for all outputs, threshold networks,
-    decision trees, boosted trees, rules, tables, symmetric functions and polynomials. The best circuit within
-    the limits is written as checked hardware and as AIGER. Ctrl-C ends the learning, keeps the best circuit
-    so far without simulating it, and exits with 1. Exits with 0 if the learning completed and the hardware
-    was verified.
+    SOURCE, --valid and --test are files (.pla, .dat, .truth, .csv, .arff, .npz) or tasks; numbers and words
+    become bits (--code). Learners compete on the validation patterns: one circuit for all outputs, threshold
+    networks, decision trees, boosted trees, rules, tables, symmetric functions and polynomials. The best
+    circuit within the limits is written as checked hardware and as AIGER. Ctrl-C ends the learning, keeps the
+    best circuit so far without simulating it, and exits with 1. Exits with 0 if the learning completed and the
+    hardware was verified.
 
     \b
     Examples:

@@ -50,8 +50,8 @@ _TITLES = {each.name: each.title for each in EXPERIMENTS.values()}
 @click.option(
     "--quick/--full",
     default=True,
-    help="Few seeds and iterations, under 15 minutes on two cores; or the documentation's full table, "
-    "for hours.  [default: quick]",
+    help="Few seeds and iterations, under 15 minutes on two cores (quick); or all runs of the table in the "
+    "documentation, which take hours (full).  [default: quick]",
 )
 @folder_option("Folder of runs and tables.  [default: hdl_out/reproduce_quick or _full]")
 @option(REPRODUCE["jobs"])

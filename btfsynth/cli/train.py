@@ -161,7 +161,9 @@ class _Trials:
     help="Plot gap and accuracies of the best trial over the iterations.",
 )
 @path_option(
-    "--generators", metavar="FILE.gen", help="Write the generated codes and how often each is used."
+    "--generators",
+    metavar="FILE.gen",
+    help="For data without inputs: write the trained codes and how many patterns use each.",
 )
 @path_option(
     "--checkpoint",

@@ -451,7 +451,7 @@ BUILD = table(
         "weights",
         Weights((EXACT, AUTO, LABELS, SPARSE), MAX_WEIGHT_BITS),
         "Rounding of the weights for hardware: exact, auto, labels, sparse, or integers of BITS bits.",
-        otherwise="auto with a code, else exact",
+        otherwise="auto for coded analog inputs, else exact",
         more="exact keeps the trained weights; auto rounds each neuron's weights to the smallest integers that "
         "keep its output on all patterns; labels does this also for the validation set and mixtures of "
         "patterns, and checks every label; sparse first refits the network with few nonzero weights, then "
@@ -511,8 +511,8 @@ SIMPLIFY = table(
     Setting(
         "effort",
         Choice(Effort),
-        "Slowest script that is chosen if `passes` is not given: fast (low), size or table (normal), or best "
-        "(high). Large netlists and a short `time_limit` get a faster one.",
+        "Slowest script that may be chosen if `passes` is not given: fast (low), size or table (normal), or "
+        "best (high). Large netlists and a short `time_limit` get a faster one.",
         Effort.NORMAL,
     ),
     Setting(
@@ -608,7 +608,7 @@ APPROXIMATE = table(
     Setting(
         "sweeps",
         Whole(1),
-        "Number of sweeps over the bounds; each walks twice as long as the previous one.",
+        "Number of sweeps over the bounds; later ones search longer.",
         default=None,
         otherwise="no limit",
     ),
@@ -671,7 +671,7 @@ LEARN = table(
     Setting(
         "learners",
         Names("btfsynth.settings.table:LEARNERS", "NAME"),
-        "Learner to run, such as circuit; repeatable. With circuit as the only one, all samples are fitted and "
+        "Learner to run, such as circuit; repeatable. If circuit is the only one, it fits all samples, and "
         "none are kept for validation.",
         otherwise="all",
         option="--learner",
@@ -679,7 +679,7 @@ LEARN = table(
     Setting(
         "basis",
         Choice(Basis),
-        "Gates of the hidden circuit, if known: maj, xmg, aig or xag; used by the learner circuit.",
+        "Gates of the hidden circuit, if known: maj, xmg, aig or xag; for the learner named circuit.",
         Basis.XMG,
     ),
     Setting(
