@@ -115,7 +115,8 @@ class BetterCircuit(Event):
 class ApproximationStatus(Event):
     """The state of a search for approximate circuits: the smallest circuit within the present bound.
 
-    ``bound`` is in words; ``points`` counts the circuits of the front.
+    ``bound`` is in words, and so is ``size``, in what the search counts; ``points`` counts the circuits of
+    the front.
     """
 
     sweep: int
@@ -124,6 +125,7 @@ class ApproximationStatus(Event):
     cells: int
     points: int
     seconds: float
+    size: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from btfsynth.approximation.point import Point
+from btfsynth.approximation.point import Point, Subject, size_words
 from btfsynth.errors import plural
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.simulation import exhaustive_words, output_words
@@ -63,20 +63,19 @@ def errors_seen(exact: Netlist, given: Netlist, reading: Reading) -> Seen:
     return Seen(sides[0] - sides[1], words, exhaustive)
 
 
-def error_page(
-    exact: Netlist, reading: Reading, point: Point, source: str, weighted: bool = False
-) -> str:
+def error_page(subject: Subject, point: Point) -> str:
     """Return the page of one circuit."""
-    seen = errors_seen(exact, parse_netlist(point.netlist), reading)
+    exact = subject.exact
+    seen = errors_seen(exact, parse_netlist(point.netlist), subject.reading)
     vectors = seen.off.shape[1]
     whose = f"all {vectors}" if seen.exhaustive else f"a sample of {vectors}"
     parts = [
-        f"<p>In place of <b>{html.escape(source or exact.name)}</b>: {plural(point.cells, 'cell')}, depth "
-        f"{point.depth}. <a href='../../{PAGE_FILE}'>The front</a></p>",
+        f"<p>In place of <b>{html.escape(subject.title)}</b> of {size_words(subject.size)}: "
+        f"{size_words(point.size(subject.unit))}. <a href='../../{PAGE_FILE}'>The front</a></p>",
         _metrics(point),
         f"<h2>Errors</h2><p>Value minus exact value, on {whose} input vectors. The height "
         "is the square root of the share of vectors."
-        + (" The table counts weights, the pictures do not." if weighted else "")
+        + _weighted(subject, " The table is {}; the pictures count every vector once.")
         + "</p>",
         _histogram(seen.off),
     ]
@@ -92,23 +91,32 @@ def error_page(
     return _page(point.name, parts)
 
 
-def front_page(exact: Netlist, front: Sequence[Point], axis: Metric, source: str) -> str:
+def front_page(subject: Subject, front: Sequence[Point]) -> str:
     """Return the page of the front: a plot and a table with links to the circuits."""
+    exact, unit = subject.exact, subject.unit
     rows = "".join(
-        f"<tr><td><a href='{point.path}/{ERROR_FILE}'>{point.name}</a></td><td>{point.cells}</td>"
-        f"<td>{point.depth}</td>"
+        f"<tr><td><a href='{point.path}/{ERROR_FILE}'>{point.name}</a></td>"
+        + "".join(f"<td>{count}</td>" for count in point.size(unit).values())
         + "".join(f"<td>{_shown(point, metric)}</td>" for metric in Metric)
         + "</tr>"
         for point in front
     )
-    names = "".join(f"<th>{metric.value}</th>" for metric in Metric)
+    own = [] if unit is None else [unit.words]
+    heads = ("circuit", *own, "cells", "depth", *(metric.value for metric in Metric))
+    names = "".join(f"<th>{head}</th>" for head in heads)
     parts = [
-        f"<p>{plural(len(front), 'circuit')} in place of <b>{html.escape(source or exact.name)}</b> of "
-        f"{plural(exact.n_cells, 'cell')}. Click one to see its errors.</p>",
-        _front_plot(exact, front, axis),
-        f"<table><tr><th>circuit</th><th>cells</th><th>depth</th>{names}</tr>{rows}</table>",
+        f"<p>{plural(len(front), 'circuit')} in place of <b>{html.escape(subject.title)}</b> of "
+        f"{size_words(subject.size)}. Click one to see its errors."
+        + _weighted(subject, " Errors are {}.")
+        + "</p>",
+        _front_plot(subject, front),
+        f"<table><tr>{names}</tr>{rows}</table>",
     ]
     return _page(f"{exact.name}, approximate", parts)
+
+
+def _weighted(subject: Subject, words: str) -> str:
+    return words.format(subject.weighted) if subject.weighted else ""
 
 
 def _page(title: str, parts: Sequence[str]) -> str:
@@ -132,27 +140,30 @@ def _metrics(point: Point) -> str:
     return f"<table><tr>{head}</tr><tr>{row}</tr></table>"
 
 
-def _front_plot(exact: Netlist, front: Sequence[Point], axis: Metric) -> str:
-    """Draw cells over error, the error on a logarithmic scale with zero at the left edge."""
+def _front_plot(subject: Subject, front: Sequence[Point]) -> str:
+    """Draw size over error, the error on a logarithmic scale with zero at the left edge."""
+    axis, unit = subject.axis, subject.unit
+    counted, words = ("cells", "cells") if unit is None else (unit.value, unit.words)
     errors = [float(point.errors.value(axis)) for point in front]
     known = [math.log10(error) for error in errors if error > 0]
     low, high = (min(known), max(known)) if known else (0.0, 0.0)
-    span, most = max(high - low, 1e-9), max(1, exact.n_cells)
+    span, most = max(high - low, 1e-9), max(1, subject.size[counted])
     wide, tall = _WIDTH - 3 * _MARGIN, _HEIGHT - 2 * _MARGIN
     marks = []
     for point, error in zip(front, errors, strict=True):
         x = _MARGIN + (wide * (math.log10(error) - low) / span + _MARGIN if error > 0 else 0)
-        y = _MARGIN + tall * (1 - min(1.0, point.cells / most))
-        said = f"{axis.value} {_shown(point, axis)}, {plural(point.cells, 'cell')}, depth {point.depth}"
+        size = point.size(unit)
+        y = _MARGIN + tall * (1 - min(1.0, size[counted] / most))
+        said = f"{axis.value} {_shown(point, axis)}, {size_words(size)}"
         marks.append(
             f"<a href='{point.path}/{ERROR_FILE}'><title>{said}</title>"
             f"<circle cx='{x:.1f}' cy='{y:.1f}' r='6' fill='#2a7' stroke='currentColor'/></a>"
         )
     floor = _MARGIN + tall
     return (
-        f"<svg viewBox='0 0 {_WIDTH} {_HEIGHT}' role='img' aria-label='Cells over {axis.value}'>"
+        f"<svg viewBox='0 0 {_WIDTH} {_HEIGHT}' role='img' aria-label='{words} over {axis.value}'>"
         f"<path d='M{_MARGIN} {_MARGIN}V{floor}H{_WIDTH - _MARGIN}' fill='none' stroke='currentColor'/>"
-        f"<text x='{_MARGIN}' y='{_MARGIN - 12}'>cells, up to {most} of the exact circuit</text>"
+        f"<text x='{_MARGIN}' y='{_MARGIN - 12}'>{words}, up to {most} of the exact circuit</text>"
         f"<text x='{_MARGIN}' y='{floor + 20}'>0</text>"
         f"<text x='{2 * _MARGIN}' y='{floor + 20}'>{10**low:.4g}</text>"
         f"<text x='{_WIDTH - _MARGIN}' y='{floor + 20}' text-anchor='end'>{axis.value}, up to {10**high:.4g} "

@@ -4,23 +4,89 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from btfsynth.approximation.walk import Walked
 from btfsynth.discovery.record import canonical_hash
-from btfsynth.errors import DataError
+from btfsynth.errors import DataError, plural
 from btfsynth.flow.simplify import lut_cost
+from btfsynth.netlist.gates import of_netlist
+from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import parse_netlist
 from btfsynth.netlist.views import statistics
 from btfsynth.passes.goal import Goal
 from btfsynth.records import digest, inside, section, string, whole
-from btfsynth.settings.table import Metric, Objective
-from btfsynth.verify.error_metrics import Errors, number
+from btfsynth.settings.table import Basis, Metric, Objective
+from btfsynth.verify.error_metrics import Errors, Reading, number
 
 FRONT = "front"
 """The folder of the circuits in that of a search."""
+
+
+class Unit(Enum):
+    """What a search counts if not majority cells; the value is its key in records."""
+
+    LUTS = "luts"
+    ANDS = "ands"
+
+    @property
+    def words(self) -> str:
+        return "LUT6" if self is Unit.LUTS else "ANDs"
+
+    def count(self, netlist: Netlist) -> int:
+        return lut_cost(netlist)[0] if self is Unit.LUTS else of_netlist(netlist, Basis.AIG).n_cells
+
+
+def unit_of(objective: Objective, basis: Basis) -> Unit | None:
+    """Return what a search counts; None for majority cells."""
+    if objective is Objective.LUT6:
+        return Unit.LUTS
+    return Unit.ANDS if basis is Basis.AIG else None
+
+
+def sizes(netlist: Netlist, unit: Unit | None) -> dict[str, int]:
+    """Return cells and depth, and the count in the unit of the search."""
+    cost = statistics(netlist)
+    own = {} if unit is None else {unit.value: unit.count(netlist)}
+    return {**own, "cells": cost.cells, "depth": cost.depth}
+
+
+def size_words(size: Mapping[str, int]) -> str:
+    own = [f"{size[unit.value]} {unit.words}" for unit in Unit if unit.value in size]
+    return ", ".join([*own, plural(size["cells"], "cell"), f"depth {size['depth']}"])
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What the circuits of a search stand for, and what it asks of them."""
+
+    exact: Netlist
+    reading: Reading
+    weights: NDArray[np.int64] | None
+    source: str
+    axis: Metric = Metric.WCE
+    unit: Unit | None = None
+
+    @property
+    def title(self) -> str:
+        return self.source or self.exact.name
+
+    @cached_property
+    def size(self) -> dict[str, int]:
+        return sizes(self.exact, self.unit)
+
+    @property
+    def weighted(self) -> str:
+        """How the errors are weighted, in words; empty if they are not."""
+        if self.weights is None:
+            return ""
+        return f"weighted, on {(self.weights > 0).sum()} of {len(self.weights)} input vectors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +121,10 @@ class Point:
             return (*_lut_cost(self.netlist)[:2], self.cells)
         return goal.rank_of(self.cells, self.depth)
 
-    @property
-    def luts(self) -> int:
-        """The estimated number of 6-input lookup tables."""
-        return _lut_cost(self.netlist)[0]
+    def size(self, unit: Unit | None) -> dict[str, int]:
+        """Return what `sizes` does."""
+        own = {} if unit is None else {unit.value: _count(self.netlist, unit)}
+        return {**own, "cells": self.cells, "depth": self.depth}
 
     @property
     def name(self) -> str:
@@ -70,11 +136,10 @@ class Point:
         """The design folder, relative to that of the search."""
         return f"{FRONT}/{self.name}"
 
-    def record(self) -> dict[str, Any]:
+    def record(self, unit: Unit | None) -> dict[str, Any]:
         return {
             "key": self.key,
-            "cells": self.cells,
-            "depth": self.depth,
+            **self.size(unit),
             "errors": self.errors.record(),
             "origin": dict(self.origin),
         }
@@ -95,6 +160,11 @@ class Point:
 @lru_cache(maxsize=4096)
 def _lut_cost(netlist: str) -> tuple[int, int, int]:
     return lut_cost(parse_netlist(netlist))
+
+
+@lru_cache(maxsize=4096)
+def _count(netlist: str, unit: Unit) -> int:
+    return unit.count(parse_netlist(netlist))
 
 
 def parse_point(record: Any) -> Point:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from btfsynth.approximation.and_walk import AndWalk
 from btfsynth.approximation.lut_walk import LutWalk
-from btfsynth.approximation.point import Point
+from btfsynth.approximation.point import Point, Subject, Unit, size_words, unit_of
 from btfsynth.approximation.store import Store
 from btfsynth.approximation.tolerance import AVERAGES
 from btfsynth.approximation.truncation import Truncated, sum_of, truncations
@@ -32,8 +32,6 @@ from btfsynth.approximation.walk import Problem, Walk, get_ready, walk_once
 from btfsynth.errors import InterruptedWorkError, ToolError, UsageError
 from btfsynth.events import ApproximationStatus, Note, OnEvent, StageBegan, ignore
 from btfsynth.files import StrPath, as_path
-from btfsynth.flow.simplify import lut_cost
-from btfsynth.netlist.gates import of_netlist
 from btfsynth.netlist.netlist import Netlist
 from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.goal import Goal
@@ -113,7 +111,7 @@ class ApproximateReport:
     directory: Path
     exact: Mapping[str, int]  # cells and depth; also luts or ands if the search counts these
     front: tuple[Point, ...]
-    counts_luts: bool
+    unit: Unit | None
     walks: int
     sweeps: int
     seconds: float
@@ -126,8 +124,7 @@ class ApproximateReport:
             "exact": dict(self.exact),
             "front": [
                 {
-                    **point.record(),
-                    **({"luts": point.luts} if self.counts_luts else {}),
+                    **point.record(self.unit),
                     "path": (self.directory / point.path).as_posix(),
                 }
                 for point in self.front
@@ -160,8 +157,11 @@ def approximate(
     reading = Reading.of(exact.output_ports, options.signed, options.bits)
     _require_provable(exact, options, weights)
     _require_useful(reading, options)
-    search = _Search(exact, reading, weights, source, options, on_event or ignore)
-    store = Store(as_path(directory), search.identity, exact, reading, weights, source, search.axis)
+    axis = next(iter(options.bounds), options.metric)
+    unit = unit_of(options.objective, options.basis)
+    subject = Subject(exact, reading, weights, source, axis, unit)
+    search = _Search(subject, options, on_event or ignore)
+    store = Store(as_path(directory), search.identity, subject)
     return search.run(store, resume, executor)
 
 
@@ -199,20 +199,14 @@ def _require_useful(reading: Reading, options: ApproximateOptions) -> None:
 
 
 class _Search:
-    def __init__(
-        self,
-        exact: Netlist,
-        reading: Reading,
-        weights: NDArray[np.int64] | None,
-        source: str,
-        options: ApproximateOptions,
-        on_event: OnEvent,
-    ) -> None:
-        self.exact, self.reading, self.options, self.on_event = exact, reading, options, on_event
-        self.problem = Problem(format_netlist(exact), reading, weights)
+    def __init__(self, subject: Subject, options: ApproximateOptions, on_event: OnEvent) -> None:
+        self.subject, self.options, self.on_event = subject, options, on_event
+        self.exact, self.reading, self.axis = subject.exact, subject.reading, subject.axis
+        weights = subject.weights
+        self.problem = Problem(format_netlist(self.exact), self.reading, weights)
         self.goal = Goal(options.objective)
-        self.levels = ladder(reading, options)
-        self.sum = sum_of(exact, reading) if weights is None else None
+        self.levels = ladder(self.reading, options)
+        self.sum = sum_of(self.exact, self.reading) if weights is None else None
         if self.sum is not None and Metric.WCE in options.bounds:
             self.levels = self.levels[-_RUNGS_OF_SUM:]
         self.kept: list[list[Point]] = [[] for _ in self.levels]
@@ -277,26 +271,14 @@ class _Search:
         return ApproximateReport(
             self.exact.name,
             store.directory,
-            self._exact_cost(),
+            self.subject.size,
             tuple(front),
-            self.goal.objective is Objective.LUT6,
+            self.subject.unit,
             self.walks,
             sweep,
             time.monotonic() - self.begin,
             interrupted,
         )
-
-    def _exact_cost(self) -> dict[str, int]:
-        """Return the cost of the exact circuit, also in what the search counts."""
-        from btfsynth.netlist.views import statistics
-
-        cost = statistics(self.exact)
-        found = {"cells": cost.cells, "depth": cost.depth}
-        if self.goal.objective is Objective.LUT6:
-            found["luts"] = lut_cost(self.exact)[0]
-        if self.options.basis is Basis.AIG:
-            found["ands"] = of_netlist(self.exact, Basis.AIG).n_cells
-        return found
 
     def _get_ready(self, workers: Executor) -> None:
         """Load and compile everything in one worker first, so that the others find it compiled."""
@@ -406,11 +388,6 @@ class _Search:
     def _rank(self, point: Point) -> tuple[Any, ...]:
         return (*point.cost(self.goal), point.errors.value(self.axis), point.key)
 
-    @cached_property
-    def axis(self) -> Metric:
-        """The metric of the front."""
-        return next(iter(self.options.bounds), self.options.metric)
-
     def _front(self) -> list[Point]:
         """Return the Pareto front of error and cost, by increasing error."""
         if self.options.bounds:
@@ -444,6 +421,7 @@ class _Search:
                 self.exact.n_cells if best is None else best.cells,
                 len(self._front()),
                 time.monotonic() - self.begin,
+                size_words(self.subject.size if best is None else best.size(self.subject.unit)),
             )
         )
 

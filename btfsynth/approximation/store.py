@@ -23,10 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from btfsynth.approximation.page import ERROR_FILE, PAGE_FILE, error_page, front_page
-from btfsynth.approximation.point import FRONT, Point, parse_point
+from btfsynth.approximation.point import FRONT, Point, Subject, parse_point, size_words
 from btfsynth.errors import DataError
 from btfsynth.files import make_folder, staging_folder, write_text
 from btfsynth.hdl.design import Origin, write_design
@@ -56,16 +55,11 @@ class Store(RecordFolder):
         self,
         directory: Path,
         identity: str,
-        exact: Netlist,
-        reading: Reading,
-        weights: NDArray[np.int64] | None,
-        source: str,
-        axis: Metric = Metric.WCE,
+        subject: Subject,
     ) -> None:
         super().__init__(directory, _NAMES, "a search for approximate circuits", _FORMAT)
         self.walks = 0
-        self._identity, self._exact, self._reading = identity, exact, reading
-        self._weights, self._source, self._axis = weights, source, axis
+        self._identity, self._subject = identity, subject
         self._written = 0.0
         self._names: list[str] = []
 
@@ -77,7 +71,7 @@ class Store(RecordFolder):
             return self.read_lines(self._parse, "a record of a circuit")
         moved = self.set_aside() if there else None
         make_folder(self.directory)
-        write_text(self.directory / EXACT_FILE, format_netlist(self._exact))
+        write_text(self.directory / EXACT_FILE, format_netlist(self._subject.exact))
         self._write_front([], 0)
         return [] if moved is None else moved
 
@@ -112,18 +106,29 @@ class Store(RecordFolder):
         bounds = {
             Metric(name): Fraction(str(most)) for name, most in point.origin["bounds"].items()
         }
-        claim = ErrorClaim.of(self._reading, bounds, errors, self._weights)
+        subject = self._subject
+        claim = ErrorClaim.of(subject.reading, bounds, errors, subject.weights)
+        size, exact = point.size(subject.unit), subject.size
         said = ", ".join(f"{name} {value:g}" for name, value in _metrics(errors).items())
-        if self._weights is not None:
-            counted = (self._weights > 0).sum()
-            said += f" (weighted, on {counted} of {len(self._weights)} input vectors)"
-        provenance = {"exact circuit": self._source or self._exact.name, "error": said}
+        if subject.weighted:
+            said += f" ({subject.weighted})"
+        provenance = {
+            "exact circuit": f"{subject.title}, {size_words(exact)}",
+            "size": size_words(size),
+            "error": said,
+        }
         origin = Origin(
             provenance=provenance,
-            made_with={"error": errors.record(), "origin": dict(point.origin)},
+            made_with={
+                "error": errors.record(),
+                "size": size,
+                "exact": exact,
+                "weighted": subject.weighted,
+                "origin": dict(point.origin),
+            },
             files=lambda module: {
-                **claim.files(module, self._exact),
-                **model_files(module, netlist, self._reading, provenance),
+                **claim.files(module, subject.exact),
+                **model_files(module, netlist, subject.reading, provenance),
             },
         )
         with staging_folder(self.directory) as scratch:
@@ -131,9 +136,7 @@ class Store(RecordFolder):
             make_folder(folder)
             manifest = write_design(netlist, self._vectors(netlist), folder, origin=origin)
             write_text(folder / f"{manifest.module}.mig", point.netlist)
-            weighted = self._weights is not None
-            page = error_page(self._exact, self._reading, point, self._source, weighted)
-            write_text(folder / ERROR_FILE, page)
+            write_text(folder / ERROR_FILE, error_page(subject, point))
             folder.replace(target)
 
     def _vectors(self, netlist: Netlist) -> VectorTable:
@@ -148,16 +151,18 @@ class Store(RecordFolder):
         return VectorTable(vectors, expected, np.ones(expected.shape, dtype=np.bool_), listed)
 
     def _write_front(self, front: Sequence[Point], walks: int) -> None:
+        subject = self._subject
         content = {
-            "name": self._exact.name,
-            "source": self._source,
+            "name": subject.exact.name,
+            "source": subject.source,
             "settings": self._identity,
+            "exact": subject.size,
+            "weighted": subject.weighted,
             "walks": walks,
-            "front": [{"path": point.path, **point.record()} for point in front],
+            "front": [{"path": point.path, **point.record(subject.unit)} for point in front],
         }
         self.write_index(content)
-        page = front_page(self._exact, front, self._axis, self._source)
-        write_text(self.directory / PAGE_FILE, page)
+        write_text(self.directory / PAGE_FILE, front_page(subject, front))
 
     def _check_index(self) -> None:
         content = self.read_index()

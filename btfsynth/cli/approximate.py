@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from btfsynth.approximation.exact import Weights
+    from btfsynth.approximation.point import Point
     from btfsynth.approximation.search import ApproximateOptions, ApproximateReport
     from btfsynth.netlist.netlist import Netlist
 
@@ -174,7 +175,7 @@ def _status() -> Callable[[Event], str | None]:
         if not isinstance(event, ApproximationStatus):
             return None
         line = (
-            f"sweep {event.sweep}, {event.bound}: {plural(event.cells, 'cell')}; "
+            f"sweep {event.sweep}, {event.bound}: {event.size}; "
             f"{plural(event.points, 'point')}, {plural(event.walks, 'walk')}"
         )
         if is_live():
@@ -187,13 +188,10 @@ def _status() -> Callable[[Event], str | None]:
     return words
 
 
-_COUNTED = (("luts", "LUT6"), ("ands", "ANDs"))
-
-
 def _show(report: ApproximateReport, weights: Weights | None) -> None:
-    exact = [f"{plural(report.exact['cells'], 'cell')}, depth {report.exact['depth']}"]
-    exact += [f"{report.exact[key]} {word}" for key, word in _COUNTED if key in report.exact]
-    show("exact", "; ".join(exact))
+    from btfsynth.approximation.point import size_words
+
+    show("exact", size_words(report.exact))
     show(
         "search",
         f"{plural(report.walks, 'walk')} in {plural(report.sweeps, 'sweep')}, {report.seconds:.1f} s",
@@ -207,18 +205,16 @@ def _show(report: ApproximateReport, weights: Weights | None) -> None:
         how = f"measured on {(weights > 0).sum()} of {count} input vectors, weighted"
     show("kept", f"in {report.directory}; errors {how}:")
     console.print()
-    luts = ("LUT6",) if report.counts_luts else ()
-    headings = (*luts, "cells", "depth", *(metric.value for metric in Metric), "circuit")
-    rows = [
-        ((str(point.luts),) if report.counts_luts else ()) + _row(point) for point in report.front
-    ]
-    console.print(field_table(headings, rows, numbers=len(headings) - 1))
+    own = () if report.unit is None else (report.unit.words,)
+    headings = (*own, "cells", "depth", *(metric.value for metric in Metric), "circuit")
+    rows = [_row(point, report) for point in report.front]
+    console.print(field_table(headings, rows, numbers=len(headings) - 2))  # names may wrap
 
 
-def _row(point: Any) -> tuple[str, ...]:
+def _row(point: Point, report: ApproximateReport) -> tuple[str, ...]:
     values = (point.errors.value(metric) for metric in Metric)
     shown = (
         str(value.numerator) if value.denominator == 1 else f"{float(value):.4g}"
         for value in values
     )
-    return (str(point.cells), str(point.depth), *shown, point.name)
+    return (*map(str, point.size(report.unit).values()), *shown, point.name)

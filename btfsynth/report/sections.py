@@ -44,6 +44,7 @@ _VERIFY_CHECKS = {
     "files": "the files against the hashes in the manifest",
     "source": "the vectors against the function they were made from",
     "equivalence": "a proof that the Verilog equals the netlist",
+    "error": "the error of the Verilog, measured again, against the exact circuit and the bound",
     "yosys": "a proof by Yosys that the Verilog equals the function",
     "amaranth_proof": "a proof that the Amaranth component equals the netlist",
     "vhdl_proof": "a proof that the VHDL equals the netlist",
@@ -427,6 +428,7 @@ def design_facts(folder: DesignFolder) -> list[tuple[str, str, bool]]:
     facts += [(f"port {port.data_port.label}", port.meaning, False) for port in told[:_SHOWN_PORTS]]
     if len(told) > _SHOWN_PORTS:
         facts.append(("more ports", f"{len(told) - _SHOWN_PORTS}, in {MANIFEST_FILE}", False))
+    facts += [(name, words, False) for name, words in _approximation(manifest.options)]
     options = {
         key: value
         for key, value in manifest.options.items()
@@ -435,6 +437,18 @@ def design_facts(folder: DesignFolder) -> list[tuple[str, str, bool]]:
     if options:
         listed = ", ".join(f"{key} {_option(value)}" for key, value in sorted(options.items()))
         facts.append(("settings", listed[:2000], False))
+    return facts
+
+
+def _approximation(options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what the manifest of an approximate circuit says of its size and error."""
+    names = {"size": "size", "exact": "size of the exact circuit", "error": "error"}
+    facts = []
+    for key, name in names.items():
+        values = sub_record(options, key).items()
+        listed = [f"{each} {_scalar(v)}" for each, v in values if isinstance(v, (str, int, float))]
+        if listed:
+            facts.append((name, ", ".join(listed)[:2000]))
     return facts
 
 

@@ -46,19 +46,40 @@ def test_the_command_writes_the_front(cli, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("option", "said"), [(("--objective", "lut6"), "luts"), (("--basis", "aig"), "ands")]
+    ("option", "key", "words"),
+    [(("--objective", "lut6"), "luts", "LUT6"), (("--basis", "aig"), "ands", "ANDs")],
 )
-def test_what_is_counted_is_shown(cli, tmp_path, option, said):
+def test_what_is_counted_is_shown_everywhere(cli, tmp_path, option, key, words):
     """Beside majority cells, which say little of circuits that are small in other units."""
     (tmp_path / "m2.mig").write_text(format_netlist(array_multiplier(2, 2)))
     given = ("approximate", "m2.mig", "--bound", "1", "--sweeps", "1", "--jobs", "1", *option)
     outcome = cli(*given, "-o", "out", "--json")
     assert outcome.code == 0, outcome.stderr
     exact = outcome.json["exact"]
-    assert exact[said] == {"luts": 4, "ands": exact["cells"]}[said]  # the array has no majority
+    assert exact[key] == {"luts": 4, "ands": exact["cells"]}[key]  # the array has no majority
     point = outcome.json["front"][0]
-    assert point.get("luts", point["cells"]) < exact[said]
-    assert ("luts" in point) == (said == "luts")
+    count, folder = point[key], tmp_path / point["path"]
+    assert count < exact[key]
+    index = json.loads((tmp_path / "out/front.json").read_text())
+    assert (index["exact"], index["front"][0][key]) == (exact, count)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (manifest["options"]["size"][key], manifest["options"]["exact"]) == (count, exact)
+    of_exact, of_point = f"{exact[key]} {words}, ", f"{count} {words}, "
+    for role in ("verilog", "vhdl"):
+        header = (folder / manifest["files"][role]).read_text().split("cells:")[0]
+        assert f"m2.mig, {of_exact}" in header
+        assert f"size: {of_point}" in header
+    for page in (tmp_path / "out/index.html", folder / "error.html"):
+        text = page.read_text()
+        assert f"<b>m2.mig</b> of {of_exact}" in text
+        assert of_point in text
+    assert f"<th>{words}</th>" in (tmp_path / "out/index.html").read_text()
+    assert cli("report", folder).code == 0
+    report = (folder / "report.html").read_text()
+    assert re.search(
+        rf"cells {point['cells']}, depth \d+, luts {count}|ands {count}, cells", report
+    )
+    assert f"wce {point['errors']['wce']}, wcre" in report
 
 
 def test_the_design_is_verified(cli, found):
@@ -138,7 +159,11 @@ def test_weighted_errors_are_called_weighted(cli, tmp_path):
     said = "wcre 0 (weighted, on 2 of 16 input vectors)"
     assert said in (folder / "multiplier_2.v").read_text()
     assert said in (folder / "multiplier_2_model.c").read_text()
-    assert "The table counts weights, the pictures do not." in (folder / "error.html").read_text()
+    weighted = "weighted, on 2 of 16 input vectors"
+    assert f"The table is {weighted}; the pictures" in (folder / "error.html").read_text()
+    assert f"Errors are {weighted}." in (tmp_path / "x/index.html").read_text()
+    for name in ("front.json", folder / "manifest.json"):
+        assert f'"weighted": "{weighted}"' in (tmp_path / "x" / name).read_text()
 
 
 def test_weights_of_another_width_are_refused(cli, tmp_path):
