@@ -23,7 +23,7 @@ from btfsynth.netlist.views import statistics
 from btfsynth.passes.goal import Goal
 from btfsynth.records import digest, inside, section, string, whole
 from btfsynth.settings.table import Basis, Metric, Objective
-from btfsynth.verify.error_metrics import Errors, Reading, number
+from btfsynth.verify.error_metrics import Errors, Reading, number, weighted_words
 
 FRONT = "front"
 """The folder of the circuits in that of a search."""
@@ -83,10 +83,7 @@ class Subject:
 
     @property
     def weighted(self) -> str:
-        """How the errors are weighted, in words; empty if they are not."""
-        if self.weights is None:
-            return ""
-        return f"weighted, on {(self.weights > 0).sum()} of {len(self.weights)} input vectors"
+        return weighted_words(self.weights)
 
 
 @dataclass(frozen=True, eq=False)

@@ -310,6 +310,8 @@ class _Chain:
             raise _SkipError("no Verilog to measure")
         given = replace(self.parsed, input_ports=exact.input_ports, output_ports=exact.output_ports)
         covers = f"all 2^{exact.n_inputs} inputs" if claim.exhaustive else "a sample of the inputs"
+        if claim.weights is not None and not claim.weights.all():
+            covers = f"{np.count_nonzero(claim.weights)} of 2^{exact.n_inputs} inputs"
         errors = measure(exact, given, claim.reading, claim.weights)
         problem = claim.contradiction(errors)
         if problem is None and not claim.exhaustive and Metric.WCE in claim.bounds:
@@ -318,6 +320,7 @@ class _Chain:
                 problem = f"the solver found a vector with an error above {bound}"
             covers = f"all 2^{exact.n_inputs} inputs"
         said = ", ".join(f"{m.value} {number(errors.value(m))}" for m in claim.bounds)
+        said += f" ({claim.weighted})" if claim.weighted else ""
         if problem is None:
             return _passed(covers, said)
         shown = {}
@@ -326,6 +329,8 @@ class _Chain:
             shown["inputs"] = port_values(exact.input_ports, bits)
             for name, netlist in (("exact", exact), ("Verilog", given)):
                 shown[name] = port_values(exact.output_ports, evaluate(netlist, bits[None, :])[0])
+        if claim.weighted:
+            problem += f" ({claim.weighted})"
         raise _failed(covers, problem, shown)
 
     def simulated(self, name: str) -> Link:

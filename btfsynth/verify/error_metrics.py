@@ -276,6 +276,10 @@ class ErrorClaim:
             ERROR_ROLE: (f"{module}_error.json", (json.dumps(record) + "\n").encode()),
         }
 
+    @property
+    def weighted(self) -> str:
+        return weighted_words(self.weights)
+
     def contradiction(self, errors: Errors) -> str | None:
         """Return the first statement that measured errors contradict, in words; None if all hold."""
         broken = Bounds(self.bounds).missed(errors)
@@ -289,6 +293,13 @@ class ErrorClaim:
             elif found != stated and errors.exhaustive:
                 return f"{metric.value} is {found}, the file says {stated}"
         return None
+
+
+def weighted_words(weights: NDArray[np.int64] | None) -> str:
+    """Return how errors are weighted, in words; empty without weights."""
+    if weights is None:
+        return ""
+    return f"weighted, on {np.count_nonzero(weights)} of {len(weights)} input vectors"
 
 
 def _texts(values: Mapping[Metric, Fraction]) -> dict[str, str]:

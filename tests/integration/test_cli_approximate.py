@@ -164,6 +164,10 @@ def test_weighted_errors_are_called_weighted(cli, tmp_path):
     assert f"Errors are {weighted}." in (tmp_path / "x/index.html").read_text()
     for name in ("front.json", folder / "manifest.json"):
         assert f'"weighted": "{weighted}"' in (tmp_path / "x" / name).read_text()
+    outcome = cli("verify", folder, "--simulator", "icarus", "--mutants", "1", "--json")
+    links = {link["name"]: link for link in outcome.json["links"]}
+    assert links["error"]["detail"] == f"wce 0 ({weighted})"
+    assert links["error"]["covers"] == "2 of 2^4 inputs"
 
 
 def test_weights_of_another_width_are_refused(cli, tmp_path):
