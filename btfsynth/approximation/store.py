@@ -222,22 +222,26 @@ def _starts(ports: tuple[Port, ...]) -> list[tuple[int, int]]:
 
 def _python(netlist: Netlist, reading: Reading, provenance: Mapping[str, str]) -> str:
     names = python_names(netlist)
-    operands = ", ".join(port.name for port in netlist.input_ports)
+    operands = [(_plain(port.name), port.width) for port in netlist.input_ports]
+    signed = any(port[2] for port in reading.ports)
     lines = [
         emit_python(netlist, names, provenance),
         "",
-        f"_INPUTS = {_starts(netlist.input_ports)}  # first bit and width of each operand",
+        f"_OPERANDS = {operands}  # name and width",
         f"_OUTPUTS = {[list(port) for port in reading.ports]}  # first bit, width and whether it is signed",
         "_TABLE = []",
         "",
         "",
         f"def {names.module}_values(*operands):",
-        f'    """Return the results for {_plain(operands)}, whole numbers or arrays, as a ufunc does.',
+        f'    """Return the results for {", ".join(name for name, _ in operands)} as a ufunc does.',
         "",
-        "    Negative operands count as their two's complement. Several outputs are a tuple.",
+        "    Operands are whole numbers or arrays, "
+        + ("unsigned or in two's complement." if signed else "unsigned.")
+        + " Several outputs are a tuple.",
+        "    A ValueError names an operand out of range.",
         '    """',
-        "    if len(operands) != len(_INPUTS):",
-        '        raise ValueError(f"expected {len(_INPUTS)} operands, got {len(operands)}")',
+        "    if len(operands) != len(_OPERANDS):",
+        '        raise ValueError(f"expected {len(_OPERANDS)} operands, got {len(operands)}")',
         "    if not _TABLE:",
         f"        numbers = np.arange(1 << {netlist.n_inputs})",
         f"        rows = numbers[:, None] >> np.arange({netlist.n_inputs}) & 1",
@@ -246,12 +250,16 @@ def _python(netlist: Netlist, reading: Reading, provenance: Mapping[str, str]) -
         "            worth = 1 << np.arange(width, dtype=np.int64)",
         "            worth[-1] *= -1 if signed else 1",
         "            _TABLE.append(bits[:, first : first + width] @ worth)",
-        "    index = 0",
-        "    for operand, (first, width) in zip(operands, _INPUTS):",
+        "    index, first = 0, 0",
+        "    for operand, (name, width) in zip(operands, _OPERANDS):",
         "        operand = np.asarray(operand)",
         '        if operand.dtype.kind not in "bui":',
-        '            raise ValueError(f"expected whole numbers, got {operand.dtype}")',
+        '            raise ValueError(f"{name}: expected whole numbers, got {operand.dtype}")',
+        f"        low, high = {'-(1 << width - 1)' if signed else '0'}, (1 << width) - 1",
+        "        if operand.size and (int(operand.min()) < low or int(operand.max()) > high):",
+        '            raise ValueError(f"{name}: expected numbers from {low} to {high}")',
         "        index = index | (operand.astype(np.int64) & ((1 << width) - 1)) << first",
+        "        first += width",
         "    found = tuple(table[index] for table in _TABLE)",
         "    return found[0] if len(found) == 1 else found",
     ]
@@ -272,7 +280,8 @@ def _c(netlist: Netlist, provenance: Mapping[str, str]) -> str:
     return f"""{emit_c(netlist, names, provenance)}
 /*
  * Fills a table of 2^{inputs} entries: all output bits, output 0 least significant, at the index
- * {_plain(places.replace("<<", "times 2 to the"))} added up.
+ * {_plain(places.replace("<<", "times 2 to the"))} added up. Operands are not checked: reduce each to its
+ * width first (negative ones in two's complement), as its higher bits would reach into the next operand.
  */
 void {names.module}_table(uint64_t *table);
 

@@ -16,8 +16,10 @@ from circuits import array_multiplier
 from naive import netlist_bits
 
 from btfsynth.approximation.search import ApproximateOptions, approximate
+from btfsynth.approximation.store import PYTHON_ROLE, model_files
 from btfsynth.netlist.text import parse_netlist
 from btfsynth.settings.table import Metric
+from btfsynth.verify.error_metrics import Reading
 from btfsynth.workers.executor import local_executor
 
 
@@ -43,11 +45,27 @@ def test_the_python_model_computes_on_arrays(found):
     a, b = np.arange(8), np.arange(8)[:, None]
     wanted = [[product(netlist, x, y) for x in range(8)] for y in range(8)]
     assert function(a, b).tolist() == wanted
-    assert function(-1, 3) == product(netlist, 7, 3)
-    with pytest.raises(ValueError, match="expected whole numbers"):
+    with pytest.raises(ValueError, match="a: expected whole numbers"):
         function(0.5, 1)
+    for operands, name in (((8, 1), "a"), ((a, -1), "b"), ((a, np.uint64(1 << 63)), "b")):
+        with pytest.raises(ValueError, match=f"{name}: expected numbers from 0 to 7"):
+            function(*operands)
+    assert function(np.zeros(0, dtype=int), a[:0]).tolist() == []
     with pytest.raises(ValueError, match="expected 2 operands"):
         function(1)
+
+
+def test_operands_of_a_signed_circuit_may_be_negative(found, tmp_path):
+    point, _ = found
+    netlist = parse_netlist(point.netlist)
+    reading = Reading.of(netlist.output_ports, signed=True)
+    name, content = model_files("m", netlist, reading, {})[PYTHON_ROLE]
+    (tmp_path / name).write_bytes(content)
+    function = runpy.run_path(str(tmp_path / name))[f"{netlist.name}_values"]
+    value = product(netlist, 7, 3)
+    assert function(-1, 3) == function(7, 3) == value - 64 * (value >> 5)
+    with pytest.raises(ValueError, match="b: expected numbers from -4 to 7"):
+        function(0, -5)
 
 
 @pytest.mark.skipif(which("cc") is None, reason="needs a C compiler")
