@@ -45,7 +45,7 @@ def with_rows(text: str, record: dict[str, Any]) -> str:
     """
     command = _COMMAND.search(text)
     lines = text.splitlines(keepends=True)
-    first = next((at for at, line in enumerate(lines) if line.startswith("| row |")), None)
+    first = next((at for at, line in enumerate(lines) if line.startswith("| experiment |")), None)
     if command is None or first is None:
         raise ValueError("expected a page with a command of reproduce --full and its table")
     names = {experiment.name for experiment in choose(tuple(command.group(1).split()))}
@@ -69,7 +69,7 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
     if row["reached"] is not None:
         ours += f", goal in {row['reached']} of {row['seeds']}"
     return {
-        "row": f"`{row['name']}`",
+        "experiment": f"`{row['name']}`",
         "seeds": str(row["seeds"]),
         "ours": ours,
         "published": cells["published"],
