@@ -6,9 +6,14 @@ FOLDER contains Verilog files of EvoApproxLib (https://github.com/ehw-fit/evoapp
 Those with two operands of this width are read; their worst-case error is computed over all operands and
 compared with the error stated in the file. For every level W, `approximate` searches for two circuits with a
 worst-case error of at most W, one with few lookup tables and one with few ANDs; an interrupted run is
-continued. Then ABC optimises every circuit of both sides by one script: ANDs are the nodes of its graph, LUT6
-the fewest tables of several mappings. Tables with fewer than two inputs, which ABC makes for outputs that are
-constant or an input, are not counted. Needs Yosys and ``yosys-abc`` or ``abc``.
+continued. Then ABC counts every circuit of both sides in two ways:
+
+plain   ``strash``, resyn2 once: ANDs are the nodes of the graph; ``if -K 6``: LUT6 are all nodes of the
+        network as ABC prints them, also those without inputs (constants) and with one (wires, inverters)
+effort  resyn2 three times and dc2: ANDs; LUT6 are the fewest tables of several mappings with mfs2, without
+        tables of fewer than two inputs
+
+Needs Yosys and ``yosys-abc`` or ``abc``.
 """
 
 from __future__ import annotations
@@ -42,6 +47,8 @@ from btfsynth.workers.executor import local_executor
 
 LEVELS = {7: (15, 31, 78, 154, 317, 812), 8: (3, 11, 40, 115, 431, 1577, 5380)}
 RESYN2 = "balance; rewrite; refactor; balance; rewrite; rewrite -z; balance; refactor -z; rewrite -z; balance"
+PLAIN = f"{RESYN2}; print_stats; if -K 6; print_stats"
+GRAPH = r"\band = +(\d+)", r"\blev = *(\d+)"
 MAPPINGS = (
     "if -K 6 -a; {}; mfs2 -a; {}",
     "dch; if -K 6 -a; mfs2 -a; {}",
@@ -53,12 +60,17 @@ CANDIDATES = 4
 
 
 @dataclass(frozen=True)
+class Count:
+    ands: int
+    depth: int  # of the graph
+    luts: int
+
+
+@dataclass(frozen=True)
 class Judged:
     name: str
     wce: int
-    ands: int
-    luts: int
-    depth: int  # of the graph
+    counts: dict[str, Count]  # plain, effort
 
 
 def abc() -> str:
@@ -79,17 +91,23 @@ def judge(name: str, netlist: Netlist, wce: int) -> Judged:
         folder = Path(scratch)
         source = folder / "circuit.aig"
         source.write_bytes(get_writer(source).content(netlist)[0])
-        script = "; ".join(f"read_aiger {source}; strash; {mapping}" for mapping in MAPPINGS)
+        begin = f"read_aiger {source}; strash"
+        plain = Count(*figures(f"{begin}; {PLAIN}", *GRAPH, r"\bnd = +(\d+)"))
+        script = "; ".join(f"{begin}; {mapping}" for mapping in MAPPINGS)
         names = [folder / f"{number}.blif" for number in range(script.count("{}"))]
         script = script.format(*(f"write_blif {path}" for path in names))
-        said = subprocess.run(
-            [abc(), "-q", script], capture_output=True, text=True, check=True
-        ).stdout
-        found = re.search(r"and = +(\d+) +lev = *(\d+)", said)
-        if found is None:
-            sys.exit(f"{name}: expected the size of a graph from ABC, got {said[:200]!r}")
-        luts = min(tables_of(path) for path in names)
-        return Judged(name, wce, int(found[1]), luts, int(found[2]))
+        graph = figures(script, *GRAPH)
+        effort = Count(*graph, min(tables_of(path) for path in names))
+        return Judged(name, wce, {"plain": plain, "effort": effort})
+
+
+def figures(script: str, *patterns: str) -> list[int]:
+    """Run a script of ABC and return the first number that it prints after each pattern."""
+    said = subprocess.run([abc(), "-q", script], capture_output=True, text=True, check=True).stdout
+    found = [re.search(pattern, said) for pattern in patterns]
+    if None in found:
+        sys.exit(f"expected sizes from ABC, got {said[:200]!r}")
+    return [int(each[1]) for each in found if each]
 
 
 def theirs(folder: Path, exact: Netlist) -> Iterator[tuple[str, Netlist, int]]:
@@ -135,10 +153,24 @@ def ours(exact: Netlist, level: int, work: Path, sweeps: int) -> Iterator[tuple[
             yield f"{name} {number}", netlist, wce
 
 
-def best(circuits: list[Judged], level: int) -> tuple[int, int]:
-    """Return the fewest ANDs and the fewest tables within a bound."""
-    within = [each for each in circuits if each.wce <= level]
-    return min(each.ands for each in within), min(each.luts for each in within)
+def compared(
+    way: str, level: int, library: list[Judged], found: list[Judged]
+) -> tuple[int | str, ...]:
+    """Return a row: the least of both sides within a bound, and one circuit that is ahead in both counts."""
+    theirs, ours = (
+        [each.counts[way] for each in side if each.wce <= level] for side in (library, found)
+    )
+    theirs_least, ours_least = least(theirs), least(ours)
+    both = [each for each in ours if each.ands < theirs_least[0] and each.luts < theirs_least[2]]
+    one = min(both, key=lambda each: (each.luts, each.ands), default=None)
+    pair = ("-", "-") if one is None else (one.ands, one.luts)
+    return (level, *theirs_least, *ours_least, *pair)
+
+
+def least(counts: list[Count]) -> tuple[int, int, int]:
+    """Return the fewest ANDs, the depth of this graph, and the fewest tables."""
+    ands, depth = min((each.ands, each.depth) for each in counts)
+    return ands, depth, min(each.luts for each in counts)
 
 
 def main() -> None:
@@ -155,22 +187,28 @@ def main() -> None:
     library = [judge(*each) for each in theirs(arguments.folder, exact)]
     if not library:
         sys.exit(f"{arguments.folder}: no Verilog of {arguments.width}-bit multipliers there")
-    table = Table(
-        "WCE", "their ANDs", "LUT6", "our ANDs", "LUT6", "of one circuit: ANDs", "LUT6", "CPU s"
+    heads = (
+        "WCE",
+        "their ANDs",
+        "LUT6",
+        "our ANDs",
+        "LUT6",
+        "of one circuit: ANDs",
+        "LUT6",
+        "CPU s",
     )
+    tables = {way: Table(*heads, title=way) for way in ("plain", "effort")}
     for level in arguments.levels or LEVELS.get(arguments.width, (1,)):
         begin = time.process_time()
         circuits = list(ours(exact, level, arguments.work, arguments.sweeps))
         seconds = time.process_time() - begin
-        found = [judge(name, netlist, wce) for name, netlist, wce in circuits]
-        ands, luts = best(library, level)
-        both = [each for each in found if each.ands < ands and each.luts < luts]
-        one = min(both, key=lambda each: (each.luts, each.ands), default=None)
-        numbers = (level, ands, luts, *best(found, level))
-        pair = ("-", "-") if one is None else (str(one.ands), str(one.luts))
-        table.add_row(*map(str, numbers), *pair, f"{seconds:.0f}")
-        print(*numbers, *pair, f"{seconds:.0f}", flush=True)
-    Console().print(table)
+        found = [judge(*each) for each in circuits]
+        for way, table in tables.items():
+            row = (*compared(way, level, library, found), f"{seconds:.0f}")
+            table.add_row(*map(str, row))
+            print(way, *row, flush=True)
+    for table in tables.values():
+        Console().print(table)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,20 @@ def test_tables_of_constants_and_wires_do_not_count(tmp_path):
     assert program("approximate").tables_of(path) == 1
 
 
+def test_both_sides_are_compared_within_the_bound_alone():
+    """Each count on its own, and one circuit of ours that is ahead in both; what misses the bound is left out."""
+    made = program("approximate")
+
+    def judged(name, wce, ands, luts):
+        return made.Judged(name, wce, {"plain": made.Count(ands, 9, luts)})
+
+    library = [judged("a", 3, 40, 9), judged("b", 4, 50, 8), judged("c", 5, 1, 1)]
+    ours = [judged("d", 4, 38, 8), judged("e", 4, 45, 6)]
+    assert made.compared("plain", 4, library, ours) == (4, 40, 9, 8, 38, 9, 6, "-", "-")
+    ours.append(judged("f", 2, 39, 7))
+    assert made.compared("plain", 4, library, ours)[-2:] == (39, 7)
+
+
 def test_metrics_of_fronts_are_sums_of_their_own():
     fronts = program("approximate_fronts")
     exact = array_multiplier(3, 2)
