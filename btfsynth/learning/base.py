@@ -375,6 +375,8 @@ class Fit:
     netlist: Netlist
     # (words,) uint64, validation samples that it is right on, if those of the netlist itself flatter it
     valid_hits: NDArray[np.uint64] | None = None
+    # Mean loss on the validation samples, of models that give probabilities
+    valid_loss: float | None = None
 
 
 class Learner(Protocol):

@@ -137,6 +137,8 @@ class Candidate:
     valid_hits: NDArray[np.uint64]
     # Inputs whose exclusive or was taken off before it was fitted, and added again
     parity: tuple[int, ...] = ()
+    # Mean loss on the validation samples, of models that give probabilities
+    valid_loss: float | None = None
 
     @cached_property
     def luts(self) -> int:
@@ -168,6 +170,7 @@ def measured(problem: Problem, fit: Fit, parity: tuple[int, ...] = ()) -> Candid
         valid_words=valid_words,
         valid_hits=problem.valid.hits(valid_words) if fit.valid_hits is None else fit.valid_hits,
         parity=parity,
+        valid_loss=fit.valid_loss,
     )
 
 
@@ -183,8 +186,9 @@ _ROWS_PER_CELL = 4
 
 
 def ordered(candidates: list[Candidate], problem: Problem | ClassProblem) -> list[Candidate]:
-    """Return candidates with the winner first, the others by rank; with no tolerance that is the winner.
+    """Return candidates with the winner first, the others by rank.
 
+    With no tolerance the winner is the most accurate, and models with a loss change places by their loss.
     A circuit that is correct on all samples and far smaller than their number wins, because that is not chance.
     Otherwise the winner is the smallest circuit that is less than `tolerance` standard errors of the difference
     worse than a choice by accuracy (Breiman et al., Classification and Regression Trees, 1984).
@@ -194,7 +198,7 @@ def ordered(candidates: list[Candidate], problem: Problem | ClassProblem) -> lis
     ranked = rank(candidates)
     rows = problem.train.count, problem.valid.count
     if problem.tolerance == 0:
-        return ranked
+        return _by_loss(ranked)
     exact = [
         each
         for each in ranked
@@ -209,6 +213,16 @@ def ordered(candidates: list[Candidate], problem: Problem | ClassProblem) -> lis
         if each is ranked[0] or not is_worse(each.valid_hits, chosen, errors):
             return [each, *(other for other in ranked if other is not each)]
     raise AssertionError("the best is among the candidates")
+
+
+def _by_loss(ranked: list[Candidate]) -> list[Candidate]:
+    """Return candidates with the places of those that have a loss filled in order of the loss.
+
+    Among many ensembles, the one with the most correct validation samples often has them by chance.
+    """
+    losses = ((each.valid_loss, place) for place, each in enumerate(ranked))
+    order = iter(sorted((loss, place) for loss, place in losses if loss is not None))
+    return [each if each.valid_loss is None else ranked[next(order)[1]] for each in ranked]
 
 
 def _saved(candidate: Candidate, best: Candidate) -> float:

@@ -1,8 +1,9 @@
 """Gradient boosting of small trees whose leaves are integers of few bits, and the ensembles worth building.
 
 Several ways of growing are tried (`GROWTHS`). Each ensemble is measured after every round of trees, one tree
-per sum; its size is the number of bits of its leaves. The front contains the ensembles with more correct
-validation samples than any smaller one.
+per sum; its size is the number of bits of its leaves. The front contains the ensembles that are better on the
+validation samples than any smaller one: by correct samples or, where only accuracy counts, by the mean loss.
+The loss varies less from one validation set to another than the number of correct samples does.
 
 Each tree is fitted to the first and second derivatives of the logistic or softmax loss (Friedman, Greedy
 function approximation: a gradient boosting machine, Annals of Statistics 29, 2001; Chen & Guestrin, XGBoost: a
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btfsynth.errors import VerificationError, plural
-from btfsynth.learning.base import Budget, Fit, Limits, Problem, Rows, new_builder
+from btfsynth.learning.base import Budget, ClassProblem, Fit, Limits, Problem, Rows, new_builder
 from btfsynth.learning.trees import part_rows
 from btfsynth.lower.trees import LEAF, IntegerTree, TreeEnsemble, lower_ensemble
 from btfsynth.netlist.builder import NetlistBuilder
@@ -319,6 +320,10 @@ class Stage:
     ensemble: TreeEnsemble
     right: int  # Of the validation samples
     bits: int  # Of all leaves together
+    loss: float = 0.0  # Mean of the validation samples, in natural logarithms
+
+    def merit(self, by_loss: bool) -> float:
+        return -self.loss if by_loss else self.right
 
     @property
     def how(self) -> str:
@@ -337,41 +342,56 @@ def max_leaf_bits(limits: Limits) -> int:
     return max(4, int(most))
 
 
-def boosted_front(
-    train: Rows, valid: Rows, n_classes: int, limits: Limits, seed: int, budget: Budget
-) -> list[Stage]:
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """What all ensembles of a front are grown on and measured with."""
+
+    train: Rows
+    valid: Rows
+    n_classes: int
+    max_bits: int
+    seed: int
+    by_loss: bool
+
+
+def boosted_front(problem: Problem | ClassProblem) -> list[Stage]:
     """Return the front of all ways of growing, by size; at least one stage."""
+    ground = _ground(problem)
+    budget = problem.budget
     stages: list[Stage] = []
     for number, growth in enumerate(GROWTHS):
         if stages and budget.over():
             break
-        part = budget.share(1 / (len(GROWTHS) - number))
-        stages.extend(_stages(train, valid, n_classes, growth, max_leaf_bits(limits), seed, part))
-    return thinned(stages)
+        stages.extend(_stages(ground, growth, budget.share(1 / (len(GROWTHS) - number))))
+    return thinned(stages, ground.by_loss)
 
 
-def _stages(
-    train: Rows,
-    valid: Rows,
-    n_classes: int,
-    growth: Growth,
-    most_bits: int,
-    seed: int,
-    budget: Budget,
-) -> Iterator[Stage]:
+def _ground(problem: Problem | ClassProblem) -> _Ground:
+    bits, by_loss = max_leaf_bits(problem.limits), problem.tolerance == 0
+    if isinstance(problem, ClassProblem):
+        train, valid, n_classes = problem.train, problem.valid, problem.n_classes
+    else:
+        train, valid, n_classes = problem.train.rows, problem.valid.rows, 2
+    return _Ground(train, valid, n_classes, bits, problem.seed, by_loss)
+
+
+def _stages(ground: _Ground, growth: Growth, budget: Budget) -> Iterator[Stage]:
     """Yield an ensemble after every round in which it is better than before, and the one without trees."""
-    booster = Booster(train.inputs, train.labels, n_classes, growth, seed)
+    train, valid = ground.train, ground.valid
+    booster = Booster(train.inputs, train.labels, ground.n_classes, growth, ground.seed)
     columns = np.ascontiguousarray(valid.inputs)
     sums = np.tile(np.array(booster.bias, dtype=np.int64), (valid.count, 1))
-    best, best_bits, waited, bits = -1, 0, 0, 0
+    best, best_bits, waited, bits = -np.inf, 0, 0, 0
     while True:
         right = int((_labels(sums) == valid.labels).sum())
+        loss = mean_loss(sums, valid.labels, growth.step)
+        stage = Stage(growth, booster.ensemble(), right, bits, loss)
         waited += 1
-        if right > best:
-            best, best_bits, waited = right, bits, 0
-            yield Stage(growth, booster.ensemble(), right, bits)
+        if stage.merit(ground.by_loss) > best:
+            best, best_bits, waited = stage.merit(ground.by_loss), bits, 0
+            yield stage
         stuck = waited > _PATIENCE and bits > _MORE * best_bits
-        if stuck or bits > most_bits or budget.over():
+        if stuck or bits > ground.max_bits or budget.over():
             return
         grown = False
         for output in range(len(booster.bias)):
@@ -396,11 +416,21 @@ def _labels(sums: NDArray[np.int64]) -> NDArray[np.int64]:
     return (sums[:, 0] > 0).astype(np.int64) if sums.shape[1] == 1 else sums.argmax(axis=1)
 
 
-def thinned(stages: list[Stage]) -> list[Stage]:
-    """Return the stages that no smaller or equal one equals in accuracy, apart from each other in size."""
+def mean_loss(sums: NDArray[np.int64], labels: NDArray[np.int64], step: float) -> float:
+    """Return the mean logistic or softmax loss of ``(rows, 1 or classes)`` integer sums in units of `step`."""
+    logits = sums * step
+    if logits.shape[1] == 1:
+        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
+    logits -= logits.max(axis=1, keepdims=True)
+    own = logits[np.arange(len(labels)), labels]
+    return float((np.log(np.exp(logits).sum(axis=1)) - own).mean()) if len(labels) else 0.0
+
+
+def thinned(stages: list[Stage], by_loss: bool = False) -> list[Stage]:
+    """Return the stages that are better than all smaller or equal ones, apart from each other in size."""
     front: list[Stage] = []
-    for stage in sorted(stages, key=lambda each: (each.bits, -each.right)):
-        if not front or stage.right > front[-1].right:
+    for stage in sorted(stages, key=lambda each: (each.bits, -each.merit(by_loss))):
+        if not front or stage.merit(by_loss) > front[-1].merit(by_loss):
             if len(front) > 1 and stage.bits < _SPACING * front[-2].bits:
                 front.pop()  # the better of two that are nearly as large
             front.append(stage)
@@ -428,7 +458,6 @@ class GradientLearner:
     name: ClassVar[str] = "gradient"
 
     def fit(self, problem: Problem) -> Iterator[Fit]:
-        train, valid = problem.train.rows, problem.valid.rows
-        front = boosted_front(train, valid, 2, problem.limits, problem.seed, problem.budget)
-        for stage in front:
-            yield Fit(self.name, stage.how, lower_stage(new_builder(problem), stage, train))
+        for stage in boosted_front(problem):
+            netlist = lower_stage(new_builder(problem), stage, problem.train.rows)
+            yield Fit(self.name, stage.how, netlist, valid_loss=stage.loss)

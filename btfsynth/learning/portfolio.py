@@ -269,17 +269,9 @@ def _fits(problem: ClassProblem) -> Iterator[Fit]:
     label = int(counts.argmax())
     bits = constant_bits(label, problem.label.width)
     yield Fit(ConstantLearner.name, str(label), new_builder(problem).build(bits))
-    front = boosted_front(
-        problem.train,
-        problem.valid,
-        problem.n_classes,
-        problem.limits,
-        problem.seed,
-        problem.budget,
-    )
-    for stage in front:
+    for stage in boosted_front(problem):
         netlist = lower_stage(new_builder(problem), stage, problem.train)
-        yield Fit(GradientLearner.name, stage.how, netlist)
+        yield Fit(GradientLearner.name, stage.how, netlist, valid_loss=stage.loss)
 
 
 def _measured(problem: ClassProblem, fit: Fit) -> Candidate | None:
@@ -299,6 +291,7 @@ def _measured(problem: ClassProblem, fit: Fit) -> Candidate | None:
         train_words=words[0],
         valid_words=words[1],
         valid_hits=words[1],
+        valid_loss=fit.valid_loss,
     )
 
 

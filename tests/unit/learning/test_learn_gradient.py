@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from btfsynth.dataset.dataset import Dataset, OutputKind
 from btfsynth.errors import UsageError, VerificationError
 from btfsynth.learning import front as front_module
 from btfsynth.learning.base import (
-    Budget,
+    ClassProblem,
     Fit,
     LearnOptions,
     Limits,
@@ -34,6 +35,7 @@ from btfsynth.learning.front import (
     grow_newton_tree,
     leaf_bits,
     lower_stage,
+    mean_loss,
     rounded_leaves,
     thinned,
 )
@@ -156,16 +158,47 @@ def test_sums_are_kept() -> None:
     assert -1 <= first.min() < 0 < first.max() <= 1
 
 
-def test_front_is_a_front() -> None:
-    """Larger ensembles are right on more; the best learns the rule, from rows that are partly wrong."""
+@pytest.mark.parametrize("tolerance", [1.0, 0.0])
+def test_front_is_a_front(tolerance: float) -> None:
+    """Larger ensembles are better; the best learns the rule, from rows that are partly wrong."""
     train, valid = make_rows(1500, 1, noise=0.1), make_rows(500, 2)
-    front = boosted_front(train, valid, 4, LIMITS, 1, Budget())
+    ports = (Port("x", 8),), Port("class_number", 2)
+    problem = ClassProblem("d", *ports, 4, train, valid, LIMITS, 1, tolerance=tolerance)
+    front = boosted_front(problem)
     for one, other in pairwise(front):
         assert one.bits < other.bits
-        assert one.right < other.right
+        assert one.right < other.right if tolerance else one.loss > other.loss
     assert front[-1].right > 0.93 * valid.count
-    again = boosted_front(train, valid, 4, LIMITS, 1, Budget())
+    again = boosted_front(problem)
     assert [stage.right for stage in again] == [stage.right for stage in front]
+
+
+@pytest.mark.parametrize("n_sums", [1, 3])
+def test_mean_loss(n_sums: int) -> None:
+    """It is the mean of minus the logarithm of the probability of the label, which is never a false zero."""
+    random = np.random.default_rng(n_sums)
+    sums = random.integers(-9, 10, (40, n_sums))
+    labels = random.integers(0, max(2, n_sums), 40)
+    wanted = 0.0
+    for row, label in zip(sums * 0.25, labels, strict=True):
+        powers = np.exp(row) if n_sums > 1 else np.array([1.0, np.exp(row[0])])
+        wanted -= np.log(powers[label] / powers.sum()) / 40
+    assert mean_loss(sums, labels, 0.25) == pytest.approx(wanted)
+    assert np.isfinite(mean_loss(sums * 10_000, labels, 0.25))
+
+
+def test_without_tolerance_ensembles_are_ordered_by_loss() -> None:
+    """They fill the places that their correct samples give to ensembles; other circuits stay in theirs."""
+    problem = replace(make_problem(lambda x: x.sum(axis=1) > 4, 8), tolerance=0.0)
+    candidates = []
+    for bit, (right, loss) in enumerate([(300, 0.5), (310, None), (320, 0.7), (330, 0.6)]):
+        builder = new_builder(problem)
+        fit = Fit("bit", str(bit), builder.build([builder.input(bit)]), valid_loss=loss)
+        found = measured(problem, fit)
+        assert found is not None
+        candidates.append(replace(found, valid_right=right))
+    order = [each.how for each in ordered(candidates, problem)]
+    assert order == ["0", "3", "1", "2"]
 
 
 def test_thinned() -> None:
@@ -197,7 +230,7 @@ def test_learner_of_one_output() -> None:
 def test_wrong_netlist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lowering that gives another label on a row is an error that names it."""
     problem = make_problem(lambda x: x[:, 0] == 1, 3, 64)
-    (stage,) = boosted_front(problem.train.rows, problem.valid.rows, 2, LIMITS, 1, Budget())[-1:]
+    (stage,) = boosted_front(problem)[-1:]
     monkeypatch.setattr(front_module, "lower_ensemble", lambda builder, *_: [builder.input(1)])
     with pytest.raises(VerificationError, match=r"gives another label than the trees on row \d+"):
         lower_stage(new_builder(problem), stage, problem.train.rows)
