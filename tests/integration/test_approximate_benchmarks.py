@@ -84,7 +84,7 @@ def test_tables_of_constants_and_wires_do_not_count(tmp_path):
 
 
 def test_both_sides_are_compared_within_the_bound_alone():
-    """Each count on its own, and one circuit of ours that is ahead in both; what misses the bound is left out."""
+    """By each count, and by both for one circuit; circuits beyond the bound are left out."""
     made = program("approximate")
 
     def judged(name, wce, ands, luts):
