@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +17,7 @@ from btfsynth.api.designs import Design
 from btfsynth.api.netlists import Netlist
 from btfsynth.api.settings import documented, listener, require_known
 from btfsynth.api.show import Shown, Table
-from btfsynth.approximation.exact import exact_netlist, read_weights
+from btfsynth.approximation.exact import Exact, exact_netlist, read_exact, read_weights
 from btfsynth.approximation.search import ApproximateOptions, ApproximateReport
 from btfsynth.approximation.search import approximate as run_search
 from btfsynth.errors import UsageError, VerificationError, shown
@@ -93,7 +94,7 @@ _ORDER = (Metric.WCE, Metric.MAE, Metric.MSE, Metric.EP, Metric.MRE, Metric.WCRE
 
 @documented(APPROXIMATE)
 def approximate(
-    source: Netlist | Dataset | StrPath,
+    source: Netlist | Dataset | Design | StrPath,
     folder: StrPath,
     bounds: float | Mapping[str, float] | None = None,
     *,
@@ -113,7 +114,8 @@ def approximate(
     Parameters
     ----------
     source
-        The exact function: a netlist, a data set, a task or a file.
+        The exact function: a netlist, a data set, a design, a task or a file. With up to 16 inputs the search
+        starts from a simplified netlist of the same function if that is smaller.
     folder
         Folder of circuits and records, which are written as soon as they are found.
     bounds
@@ -145,19 +147,34 @@ def approximate(
     given: dict[str, Any] = dict(settings)
     require_known(approximate, given, APPROXIMATE)
     options = ApproximateOptions(bounds=_bounds(bounds, given), **given)
-    listed = None
-    if isinstance(source, Netlist):
-        exact = source.core
-    else:
-        exact, listed = exact_netlist(as_dataset(source).core)
+    exact = _exact(source)
+    netlist, listed = exact.netlist, exact.weights
     if isinstance(weights, str | Path):
-        listed = read_weights(weights, exact.input_ports)
+        listed = read_weights(weights, netlist.input_ports)
     elif weights is not None:
-        listed = _array(weights, exact.n_inputs)
+        listed = _array(weights, netlist.n_inputs)
     report = run_search(
-        exact, folder, options, weights=listed, resume=resume, on_event=listener(on_event)
+        netlist,
+        folder,
+        options,
+        source=exact.source,
+        weights=listed,
+        resume=resume,
+        on_event=listener(on_event),
     )
     return Approximation(report)
+
+
+def _exact(source: Any) -> Exact:
+    if isinstance(source, Design):
+        source = source.folder
+    if isinstance(source, Netlist):
+        found = Exact(source.core)
+    elif isinstance(source, str | PathLike):
+        found = read_exact(source)
+    else:
+        found = Exact(*exact_netlist(as_dataset(source).core))
+    return found.simplified()
 
 
 def _bounds(given: float | Mapping[str, float] | None, settings: Any) -> dict[Metric, Fraction]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,23 +13,107 @@ from numpy.typing import NDArray
 
 from btfsynth.dataset.code import require_bits
 from btfsynth.dataset.dataset import Dataset, InputKind
-from btfsynth.errors import DataError, UsageError
+from btfsynth.dataset.load import load
+from btfsynth.dataset.tasks import is_task_spec
+from btfsynth.errors import DataError, UsageError, plural
 from btfsynth.files import StrPath, as_path
 from btfsynth.flow.simplify import optimise
+from btfsynth.hdl.formats import read_noted
+from btfsynth.hdl.manifest import load_manifest
 from btfsynth.lower.adder import lower_sum
 from btfsynth.lower.starts import table_starts
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist
-from btfsynth.netlist.simulation import MAX_EXHAUSTIVE_INPUTS, evaluate, function_reference
+from btfsynth.netlist.simulation import (
+    MAX_EXHAUSTIVE_INPUTS,
+    evaluate,
+    exhaustive_words,
+    function_reference,
+    output_words,
+    unpack_bits,
+)
 from btfsynth.ports import Port
 from btfsynth.time_box import time_box
 from btfsynth.verify.error_metrics import MAX_MEASURED_INPUTS
+from btfsynth.verify.subjects import is_table, stored_netlist, verilog_netlist
 
 Weights = NDArray[np.int64]
 _SUM_INPUTS, _SUM_DIGITS = 12, 256
 """With more inputs, a sum of up to this many products stays unchanged; optimising it would take a minute."""
 _LARGEST = 1 << 31
 """Exclusive maximum of a weight."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exact:
+    """The circuit to approximate, the weights of its input vectors, and what to say about them."""
+
+    netlist: Netlist
+    weights: Weights | None = None
+    notes: tuple[str, ...] = ()
+    source: str = ""  # without a folder
+
+    def simplified(self) -> Exact:
+        """Return it with a smaller netlist of the same function if one is found soon."""
+        given = self.netlist
+        small = _simplified(given)
+        if small is given:
+            return self
+        note = f"{given.name}: {plural(given.n_cells, 'cell')} as read, {small.n_cells} simplified"
+        return replace(self, netlist=small, notes=(*self.notes, note))
+
+
+def read_exact(source: StrPath, comb: bool = False) -> Exact:
+    """Read a task, a table, a netlist or a design folder; `comb` makes registers ports."""
+    if (isinstance(source, str) and is_task_spec(source)) or is_table(as_path(source)):
+        dataset = load(source)
+        return Exact(*exact_netlist(dataset), tuple(dataset.notices), dataset.source)
+    path = as_path(source)
+    if path.is_dir():
+        manifest = load_manifest(path)
+        netlist = stored_netlist(path, manifest) or verilog_netlist(path, manifest)
+        return Exact(netlist, source=path.resolve().name)
+    design = read_noted(path, comb)
+    notes = tuple(f"{path.name}: {note}" for note in design.notes)
+    weights = None if design.dont_care is None else _care(path, design.dont_care)
+    return Exact(design.netlist, weights, notes, path.name)
+
+
+def _care(path: Path, dont_care: Netlist) -> Weights:
+    """Return weights of 0 where all outputs are don't-cares, and of 1 where none is."""
+    inputs = dont_care.n_inputs
+    if inputs > MAX_MEASURED_INPUTS:
+        raise UsageError(
+            f"{path}: expected at most {MAX_MEASURED_INPUTS} inputs with don't-cares, got {inputs}"
+        )
+    bits = unpack_bits(output_words(dont_care, exhaustive_words(inputs)), 1 << inputs)
+    open_outputs = bits.sum(axis=1)
+    if not np.isin(open_outputs, (0, dont_care.n_outputs)).all():
+        raise UsageError(
+            f"{path}: expected an input vector to leave all outputs open or none, since a number that is "
+            "partly a don't-care has no error"
+        )
+    return np.asarray(open_outputs == 0, dtype=np.int64)
+
+
+def _simplified(given: Netlist) -> Netlist:
+    """Return the smallest of a netlist and those that are made from its table."""
+    if not 0 < given.n_inputs <= MAX_EXHAUSTIVE_INPUTS or not given.n_cells:
+        return given
+    vectors = 1 << given.n_inputs
+    words = exhaustive_words(given.n_inputs)
+    tables = np.ascontiguousarray(unpack_bits(output_words(given, words), vectors).T)
+    with time_box(None):  # for Ctrl-C in a kernel
+        if given.n_inputs > _SUM_INPUTS:
+            found = [_as_sum(given, tables)]
+        else:
+            reference = function_reference(partial(evaluate, given), given.n_inputs)
+            made = _smallest(given, tables, tables)
+            found = [made, optimise(given, reference, "fast").netlist]
+    smaller = (each for each in found if each is not None and each.n_cells < given.n_cells)
+    best = min(smaller, key=lambda each: each.n_cells, default=given)
+    same = tables == unpack_bits(output_words(best, words), vectors).T
+    return best if same.all() else given
 
 
 def exact_netlist(dataset: Dataset) -> tuple[Netlist, Weights | None]:

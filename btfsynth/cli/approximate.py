@@ -14,8 +14,6 @@ from btfsynth.cli.options import (
     folder_option,
     gathered,
     json_option,
-    load_design,
-    load_source,
     name_option,
     named,
     path_option,
@@ -30,10 +28,9 @@ from btfsynth.settings.table import APPROXIMATE, Metric
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from btfsynth.approximation.exact import Weights
+    from btfsynth.approximation.exact import Exact, Weights
     from btfsynth.approximation.point import Point
     from btfsynth.approximation.search import ApproximateOptions, ApproximateReport
-    from btfsynth.netlist.netlist import Netlist
 
 
 @dataclass(frozen=True)
@@ -46,24 +43,18 @@ class _Wanted:
     name: str | None
     comb: bool
 
-    def exact(self) -> tuple[Netlist, Weights | None]:
-        """Return the netlist, and the weights of its input vectors if they are not alike."""
-        from btfsynth.dataset.tasks import is_task_spec
-        from btfsynth.verify.subjects import is_table
+    def exact(self) -> Exact:
+        """Return the circuit, with the weights of its input vectors if they are not alike."""
+        from btfsynth.approximation.exact import read_exact, read_weights
 
-        listed = None
-        if is_task_spec(self.source) or is_table(Path(self.source)):
-            from btfsynth.approximation.exact import exact_netlist
-
-            say(f"{self.source}: making the exact circuit ...")
-            netlist, listed = exact_netlist(load_source(self.source))
-        else:
-            netlist = load_design(Path(self.source), self.comb).netlist
+        say(f"{self.source}: making the exact circuit ...")
+        exact = read_exact(self.source, self.comb).simplified()
+        for note in exact.notes:
+            say(f"note: {note}")
+        weights = exact.weights
         if self.distribution is not None:
-            from btfsynth.approximation.exact import read_weights
-
-            listed = read_weights(self.distribution, netlist.input_ports)
-        return named(netlist, self.name), listed
+            weights = read_weights(self.distribution, exact.netlist.input_ports)
+        return replace(exact, netlist=named(exact.netlist, self.name), weights=weights)
 
 
 @click.command("approximate")
@@ -97,10 +88,10 @@ def approximate_command(
 ) -> None:
     """Search for the smallest circuit whose error stays within a bound.
 
-    SOURCE is a netlist file, a task (see 'btfsynth tasks') or a table of patterns. Output ports are read as
-    unsigned numbers. Without --bound, searches for the Pareto front of error and cost. Every circuit found is
-    kept as a design with its error, which is measured on every input vector (up to 24 inputs) or proven by SAT.
-    Ctrl-C ends the search, keeps everything and exits with 1; --resume continues.
+    SOURCE is a netlist file, a design folder, a task (see 'btfsynth tasks') or a table of patterns. Output
+    ports are read as unsigned numbers. Without --bound, searches for the Pareto front of error and cost. Every
+    circuit found is kept as a design with its error, which is measured on every input vector (up to 24 inputs)
+    or proven by SAT. Ctrl-C ends the search, keeps everything and exits with 1; --resume continues.
 
     \b
     Metrics, where d is the value of an output port minus its exact value v:
@@ -117,14 +108,15 @@ def approximate_command(
     from btfsynth.approximation.search import approximate
 
     options = replace(options, bounds=_bounds(wanted.bounds, options.metric))
-    exact, weights = wanted.exact()
-    directory = directory or Path("hdl_out") / f"{exact.name}_approximate"
-    with watched(exact.name, _status()) as on_event:
+    exact = wanted.exact()
+    name, weights = exact.netlist.name, exact.weights
+    directory = directory or Path("hdl_out") / f"{name}_approximate"
+    with watched(name, _status()) as on_event:
         report = approximate(
-            exact,
+            exact.netlist,
             directory,
             options,
-            source=wanted.source,
+            source=exact.source,
             weights=weights,
             resume=resume,
             on_event=on_event,

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from circuits import array_multiplier
 
+import btfsynth as btf
+from btfsynth.approximation.exact import read_exact
 from btfsynth.netlist.text import format_netlist
 from btfsynth.settings.table import Metric
 
@@ -56,7 +58,7 @@ def test_what_is_counted_is_shown_everywhere(cli, tmp_path, option, key, words):
     outcome = cli(*given, "-o", "out", "--json")
     assert outcome.code == 0, outcome.stderr
     exact = outcome.json["exact"]
-    assert exact[key] == {"luts": 4, "ands": exact["cells"]}[key]  # the array has no majority
+    assert exact[key] == {"luts": 4, "ands": 8}[key]
     point = outcome.json["front"][0]
     count, folder = point[key], tmp_path / point["path"]
     assert count < exact[key]
@@ -80,6 +82,39 @@ def test_what_is_counted_is_shown_everywhere(cli, tmp_path, option, key, words):
         rf"cells {point['cells']}, depth \d+, luts {count}|ands {count}, cells", report
     )
     assert f"wce {point['errors']['wce']}, wcre" in report
+
+
+def test_the_exact_circuit_does_not_depend_on_how_it_is_given(cli, tmp_path):
+    """A product in Verilog, a design folder and the task begin with the same number of cells."""
+    (tmp_path / "m3.v").write_text(
+        "module m3(input [2:0] a, input [2:0] b, output [5:0] p); assign p = a * b; endmodule\n"
+    )
+    assert cli("emit", "m3.v", "-o", "design").code == 0
+    read, task = read_exact(tmp_path / "m3.v"), read_exact("multiplier:3").netlist
+    assert read.netlist.n_cells > task.n_cells
+    note = f"m3: {read.netlist.n_cells} cells as read, {task.n_cells} simplified"
+    assert note in read.simplified().notes
+    outcome = cli("approximate", tmp_path / "design", "--bound", "9", "--sweeps", "1", "-o", "out")
+    assert outcome.code == 0, outcome.stderr
+    assert f"note: {note}" in outcome.stderr
+    index = json.loads((tmp_path / "out/front.json").read_text())
+    assert (index["exact"]["cells"], index["source"]) == (task.n_cells, "design")
+    for source in (tmp_path / "m3.v", btf.Design(tmp_path / "design")):
+        found = btf.approximate(source, tmp_path / "out", 9, sweeps=1, jobs=1)
+        assert found.front[0].wce <= 9
+    assert json.loads((tmp_path / "out/front.json").read_text())["exact"] == index["exact"]
+
+
+def test_input_vectors_that_a_table_leaves_open_have_no_error(cli, tmp_path):
+    lines = "".join(f"{v:03b} {(v >> 1) * (v & 1):02b}\n" for v in range(6))
+    (tmp_path / "m.pla").write_text(f".i 3\n.o 2\n.type fd\n{lines}11- --\n.e\n")
+    outcome = cli("approximate", "m.pla", "--bound", "0", "--sweeps", "1", "-o", "out")
+    assert outcome.code == 0, outcome.stderr
+    assert "errors measured on 6 of 8 input vectors, weighted" in outcome.stdout
+    (tmp_path / "m.pla").write_text(f".i 3\n.o 2\n.type fd\n{lines}11- 1-\n.e\n")
+    outcome = cli("approximate", "m.pla", "--bound", "0", "--sweeps", "1", "-o", "out")
+    assert outcome.code == 2
+    assert "m.pla: expected an input vector to leave all outputs open or none" in outcome.stderr
 
 
 def test_the_design_is_verified(cli, found):
