@@ -151,7 +151,7 @@ def approximate(
 
     weights: ``(2 ** inputs,)`` int64 of the input vectors, None for ones. Ctrl-C and the time limit end the
     search at any time and keep the front. If `resume` is set, an earlier search of the same circuit and
-    settings in the folder is continued, otherwise it is moved aside.
+    settings in the folder is continued after its last finished walk, otherwise it is moved aside.
     """
     refuse_in_workers()
     reading = Reading.of(exact.output_ports, options.signed, options.bits)
@@ -212,6 +212,7 @@ class _Search:
         self.kept: list[list[Point]] = [[] for _ in self.levels]
         self.began_with: dict[Any, str] = {}  # by the key of a task
         self.walks = 0
+        self.again: list[tuple[str, str]] = []  # starts of the bound where a search is continued
         self.begin = time.monotonic()
 
     @cached_property
@@ -238,10 +239,8 @@ class _Search:
         if isinstance(former, Path):
             self.on_event(Note(f"the earlier search was moved to {former}"))
         else:
-            for point in former:
-                self._keep(point)
-                sweep = max(sweep, point.sweep)
-            self.walks = store.walks
+            self._continue(former, store.walks)
+            sweep = self._place_of(self.walks)[0]
         workers: Executor | None = None
         try:
             self.on_event(StageBegan("starting workers"))
@@ -280,6 +279,31 @@ class _Search:
             interrupted,
         )
 
+    def _continue(self, former: Sequence[tuple[int, Point]], walks: int) -> None:
+        """Take up a search after its last finished walk, as if it had not been interrupted."""
+        sweep, place, done = self._place_of(walks)
+        for found_at, point in former:
+            if found_at <= walks - done:
+                self._keep(point)
+        if done:  # the other walks at this bound start where those that are done did
+            self.again = self._starts(sweep, place)
+            for found_at, point in former:
+                if found_at > walks - done:
+                    self._keep(point)
+        self.walks = walks
+
+    def _place_of(self, walks: int) -> tuple[int, int, int]:
+        """Return the sweep and the bound that follow a number of walks, and the walks done at this bound."""
+        sweep, batches = 0, walks // _BATCH
+        while batches >= len(self.levels) - self._first(sweep):
+            batches -= len(self.levels) - self._first(sweep)
+            sweep += 1
+        return sweep, self._first(sweep) + batches, walks % _BATCH
+
+    def _first(self, sweep: int) -> int:
+        """Return the first bound of a sweep."""
+        return 0 if sweep == 0 or not self.options.bounds else max(0, len(self.levels) - _LATER)
+
     def _get_ready(self, workers: Executor) -> None:
         """Load and compile everything in one worker first, so that the others find it compiled."""
         self.on_event(StageBegan("loading the kernels, compiled at first use"))
@@ -294,8 +318,7 @@ class _Search:
                 )
 
     def _sweep(self, sweep: int, workers: Executor, store: Store) -> None:
-        first = 0 if sweep == 0 or not self.options.bounds else max(0, len(self.levels) - _LATER)
-        for place in range(first, len(self.levels)):
+        for place in range(self._place_of(self.walks)[1], len(self.levels)):
             tasks = self._tasks(sweep, place)
             found = completed(workers, tasks, self.on_event, in_order=True, stop=self._time_is_up)
             with closing(found):
@@ -315,10 +338,10 @@ class _Search:
                 store.write(front, self.walks)
 
     def _tasks(self, sweep: int, place: int) -> Iterator[Task]:
-        starts = self._starts(sweep, place)
+        starts, self.again = self.again or self._starts(sweep, place), []
         base = _PATIENCE + _PATIENCE_CELL * self.exact.n_cells
         patience = base * min(_MOST_PATIENCE, 1 << sweep)
-        for each in range(_BATCH):
+        for each in range(self.walks % _BATCH, _BATCH):
             seed = (self.options.seed * 1009 + sweep) * 100_003 + place * 101 + each
             walk = self._walk(patience, seed % (1 << 62), each)
             start, said = starts[each % len(starts)]

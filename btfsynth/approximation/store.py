@@ -63,8 +63,11 @@ class Store(RecordFolder):
         self._written = 0.0
         self._names: list[str] = []
 
-    def open(self, resume: bool) -> list[Point] | Path:
-        """Open the folder; return the points of an earlier search, or the place to which it was moved."""
+    def open(self, resume: bool) -> list[tuple[int, Point]] | Path:
+        """Open the folder; return what an earlier search found, or the place to which it was moved.
+
+        Each point comes with the number of walks until it was found; `walks` is that of all.
+        """
         there = self.exists()
         if there and resume:
             self._check_index()
@@ -175,9 +178,10 @@ class Store(RecordFolder):
         with file_content(self.index):
             self.walks = whole(content, "walks")
 
-    def _parse(self, record: Any) -> Point:
-        self.walks = max(self.walks, whole(record, "walks"))
-        return parse_point(record)
+    def _parse(self, record: Any) -> tuple[int, Point]:
+        walks = whole(record, "walks")
+        self.walks = max(self.walks, walks)
+        return walks, parse_point(record)
 
 
 def _metrics(errors: Errors) -> dict[str, float]:
