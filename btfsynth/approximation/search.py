@@ -37,7 +37,13 @@ from btfsynth.netlist.text import format_netlist
 from btfsynth.passes.goal import Goal
 from btfsynth.settings.setting import Options
 from btfsynth.settings.table import APPROXIMATE, DEFAULT_TIME_LIMIT, Basis, Metric, Objective
-from btfsynth.verify.error_metrics import MAX_MEASURED_INPUTS, Bounds, Reading, number
+from btfsynth.verify.error_metrics import (
+    MAX_MEASURED_INPUTS,
+    Bounds,
+    Reading,
+    number,
+    require_fit,
+)
 from btfsynth.workers.executor import (
     Executor,
     Task,
@@ -156,6 +162,7 @@ def approximate(
     refuse_in_workers()
     reading = Reading.of(exact.output_ports, options.signed, options.bits)
     _require_provable(exact, options, weights)
+    require_fit(reading, options.bounds or [options.metric], options.signed)
     _require_useful(reading, options)
     axis = next(iter(options.bounds), options.metric)
     unit = unit_of(options.objective, options.basis)
@@ -180,7 +187,11 @@ def _require_provable(
 
 
 def _require_useful(reading: Reading, options: ApproximateOptions) -> None:
-    """Refuse bounds that any circuit keeps."""
+    """Refuse bounds that any circuit keeps, and a front of a single point."""
+    if not options.bounds and options.metric is Metric.WCE and reading.bits == len(reading.ports):
+        raise UsageError(
+            "`metric`: wce of single bits is 0 or 1, so that there is no front; use ep or mae"
+        )
     spans = [(1 << width) - 1 for _, width, _ in reading.ports]
     largest = {
         Metric.WCE: max(spans),

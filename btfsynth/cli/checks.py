@@ -220,14 +220,15 @@ def _show_error(
     a: str, b: str, wanted: _Measured, timeout: float | None, comb: bool, as_json: bool
 ) -> None:
     from btfsynth.verify.compare import error_between
-    from btfsynth.verify.error_metrics import number
+    from btfsynth.verify.error_metrics import Reading, number, require_fit
     from btfsynth.verify.subjects import read_subject
 
-    most = wanted.most()
+    most, metric = wanted.most(), Metric(wanted.metric)
     with announced_compiling("equiv"):
         subjects = read_subject(a, timeout, comb), read_subject(b, timeout, comb)
+        reading = Reading.of(subjects[0].output_ports, wanted.signed, wanted.bits)
+        require_fit(reading, [metric], wanted.signed)
         found = error_between(*subjects, wanted.signed, wanted.bits, timeout)
-    metric = Metric(wanted.metric)
     value = found.errors.value(metric)
     if as_json:
         emit_json(found.to_json())

@@ -91,6 +91,20 @@ class Reading:
         return result
 
 
+def require_fit(reading: Reading, metrics: Iterable[Metric], signed: bool = False) -> None:
+    """Refuse relative errors and signs of output ports that are all single bits."""
+    if any(width > 1 for _, width, _ in reading.ports):
+        return
+    if signed:
+        raise UsageError("`signed`: expected an output port of at least two bits, got single bits")
+    for metric in metrics:
+        if metric in (Metric.MRE, Metric.WCRE):
+            raise UsageError(
+                f"{metric.value}: expected an output port of at least two bits for a relative error, got "
+                "single bits; use ep or mae"
+            )
+
+
 @dataclass(frozen=True)
 class Errors:
     """The errors of a circuit; exact except `mre`, whose sum is rounded once.
