@@ -256,7 +256,7 @@ _ALL = (
     _multiplier(
         2,
         (4, 4, 4, 4),
-        Published("3 of 5 runs within 10,000 steps", 0.2, 1e-3, 0.01, iterations=3561),
+        Published("3 of 5 runs within 10,000 iterations", 0.2, 1e-3, 0.01, iterations=3561),
     ),
     _multiplier(3, (6, 12, 12, 12, 6), Published("architecture only", 0.2, 1e-3, 0.01)),
     _autoencoder(8, 3, 2e-3, Scale(20, 50_000), Scale(5, 20_000), Published("none for this size")),
@@ -266,7 +266,7 @@ _ALL = (
         1e-3,
         Scale(20, 100_000),
         Scale(5, 40_000),
-        Published("5 of 5 runs within 100,000 steps", 0.2, 1e-4, 0.05, iterations=55_115),
+        Published("5 of 5 runs within 100,000 iterations", 0.2, 1e-4, 0.05, iterations=55_115),
     ),
     _autoencoder(
         32, 5, 1e-3, Scale(10, 500_000), Scale(2, 60_000), Published("none for this size")

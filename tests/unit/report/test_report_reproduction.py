@@ -53,7 +53,12 @@ def test_page(folder):
     row = page.texts[place : page.texts.index("3-bit multiplier")]
     records = json.loads((folder / "results.json").read_text())["rows"]
     (iterations,) = (each["iterations"] for each in records if each["name"] == "multiplier2")
-    for cell in ("3 of 5 runs within 10,000 steps", "exact 100.00%", "3,561", f"{iterations:,}"):
+    for cell in (
+        "3 of 5 runs within 10,000 iterations",
+        "exact 100.00%",
+        "3,561",
+        f"{iterations:,}",
+    ):
         assert cell in row
     assert "complete" in page.texts
     assert str(folder) not in text
