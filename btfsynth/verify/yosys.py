@@ -100,7 +100,12 @@ def case_reference(manifest: Manifest, vectors: VectorTable) -> Reference:
 
 
 def blif_reference(manifest: Manifest, netlist: Netlist) -> Reference:
-    names = HdlNames(_name(manifest), manifest.input_ports, manifest.output_ports, ())
+    # Yosys makes a port of such names only if they count from 0, and compares ports by significance.
+    inputs, outputs = (
+        tuple(replace(port, low=0, step=1) for port in ports)
+        for ports in (manifest.input_ports, manifest.output_ports)
+    )
+    names = HdlNames(_name(manifest), inputs, outputs, ())
     text = emit_blif(netlist, names, {})
     return Reference("reference.blif", text, "read_blif -wideports", "the netlist as BLIF", True)
 

@@ -114,6 +114,19 @@ def test_yosys_proves(tmp_path, prover, options):
         assert yosys.prove(prover, design, reference, 100) == yosys.Proof(True)
 
 
+def test_yosys_proves_under_any_range_of_the_ports(tmp_path, prover):
+    """Neither counts from 0 nor is every port's last bit the least significant one."""
+    netlist = multiplier()
+    a, b = netlist.input_ports
+    netlist = replace(netlist, input_ports=(replace(a, low=2), replace(b, low=1, step=-1)))
+    write_design(netlist, vectors_of(netlist), tmp_path)
+    design = load_design(tmp_path)
+    reference = yosys.blif_reference(design.manifest, netlist)
+    assert yosys.prove(prover, design, reference, 100) == yosys.Proof(True)
+    edit(tmp_path / "multiplier.v", ("a[2] & b[1]", "a[2] & b[0]"))
+    assert yosys.prove(prover, load_design(tmp_path), reference, 100).proven is False
+
+
 def test_yosys_refutes(folder, prover):
     """A fault is refuted with inputs; a register that feeds itself proves nothing."""
     path = folder / "multiplier.v"
