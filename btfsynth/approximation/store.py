@@ -172,7 +172,7 @@ class Store(RecordFolder):
         if content.get("settings") != self._identity:
             raise DataError(
                 "was made for another circuit or with other settings: metric, bounds, reading, weights, "
-                "objective and seed must match; name another folder",
+                "objective, basis and seed must match; name another folder",
                 self.index,
             )
         with file_content(self.index):
@@ -226,18 +226,19 @@ def _starts(ports: tuple[Port, ...]) -> list[tuple[int, int]]:
 
 def _python(netlist: Netlist, reading: Reading, provenance: Mapping[str, str]) -> str:
     names = python_names(netlist)
-    operands = [(_plain(port.name), port.width) for port in netlist.input_ports]
+    operands = ", ".join(f"({port.name!a}, {port.width})" for port in netlist.input_ports)
+    named = ", ".join(_plain(port.name) for port in netlist.input_ports)
     signed = any(port[2] for port in reading.ports)
     lines = [
         emit_python(netlist, names, provenance),
         "",
-        f"_OPERANDS = {operands}  # name and width",
+        f"_OPERANDS = [{operands}]  # name and width",
         f"_OUTPUTS = {[list(port) for port in reading.ports]}  # first bit, width and whether it is signed",
         "_TABLE = []",
         "",
         "",
         f"def {names.module}_values(*operands):",
-        f'    """Return the results for {", ".join(name for name, _ in operands)} as a ufunc does.',
+        f'    """Return the results for {named} as a ufunc does.',
         "",
         "    Operands are whole numbers or arrays, "
         + ("unsigned or in two's complement." if signed else "unsigned.")

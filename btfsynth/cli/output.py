@@ -119,7 +119,8 @@ def field_table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, heading in enumerate(headings):
         justify = "right" if 0 < index <= numbers else "left"
-        table.add_column(heading, justify=justify, no_wrap=index <= numbers)  # type: ignore[arg-type]
+        fixed = index <= numbers
+        table.add_column(heading, justify=justify, no_wrap=fixed, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
         table.add_row(*(Text(one_line(spelled(cell))) for cell in row))
     return table
