@@ -187,16 +187,10 @@ def main() -> None:
     library = [judge(*each) for each in theirs(arguments.folder, exact)]
     if not library:
         sys.exit(f"{arguments.folder}: no Verilog of {arguments.width}-bit multipliers there")
-    heads = (
-        "WCE",
-        "their ANDs",
-        "LUT6",
-        "our ANDs",
-        "LUT6",
-        "of one circuit: ANDs",
-        "LUT6",
-        "CPU s",
+    sides = (
+        f"{whose} {count}" for whose in ("their", "our") for count in ("ANDs", "depth", "LUT6")
     )
+    heads = ("WCE", *sides, "one: ANDs", "LUT6", "CPU s")
     tables = {way: Table(*heads, title=way) for way in ("plain", "effort")}
     for level in arguments.levels or LEVELS.get(arguments.width, (1,)):
         begin = time.process_time()
@@ -208,7 +202,7 @@ def main() -> None:
             table.add_row(*map(str, row))
             print(way, *row, flush=True)
     for table in tables.values():
-        Console().print(table)
+        Console(width=100).print(table)
 
 
 if __name__ == "__main__":
