@@ -53,7 +53,7 @@ _HEAD = """\
 
 The smallest circuits found for common functions, as [`.mig` files](formats.md#mig). Cells are ANDs, ORs and
 majorities of three; inverters are free. LUT6 is an [estimate](fpga.md#estimates). A function also has rows for
-larger circuits that have fewer levels or inverters, were made in another way, or were used to build a larger
+other circuits, which have fewer levels or inverters, were made in another way, or were used to build a larger
 function.
 
 Every circuit equals its task on all input vectors:
@@ -166,9 +166,7 @@ def page(record: dict[str, Any], circuits: list[Circuit]) -> str:
         raise GalleryError(f"gallery.json: expected one family for each of {', '.join(of_task)}")
     drawn = _drawn(circuits)
     example = of_task["multiplier:3"][0]
-    common = (
-        f"A number alone counts the two-input ANDs of an AIG ({_link(record['sources'][_COMMON])})."
-    )
+    common = f"A number without a unit is the number of two-input ANDs of an AIG ({_link(record['sources'][_COMMON])})."
     parts = [_HEAD.format(example=example.name, task=example.task, common=common, program=_PROGRAM)]
     for family in record["families"]:
         rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
