@@ -20,6 +20,12 @@ from needed import missing
 
 MARK = "btfsynth: error: "
 
+# Processes that run tests side by side, and all that they start, multiply matrices with one thread each: more
+# threads than processors wait for each other. NumPy reads this when it is first imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
 # A machine with other work to do is no failure.
 settings.register_profile("unhurried", parent=settings.default, deadline=None)
 settings.load_profile("unhurried")
