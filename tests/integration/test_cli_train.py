@@ -378,7 +378,22 @@ def test_options_that_cannot_be_carried_out(cli, options, words):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "command", [("train", "full_adder"), ("discover", "full_adder", "--trials", "1", "--jobs", "1")]
+    "command",
+    [
+        ("train", "full_adder"),
+        (
+            "discover",
+            "full_adder",
+            "--trials",
+            "1",
+            "--jobs",
+            "1",
+            "--passes",
+            "strash",
+            "--no-polish",
+        ),
+    ],
+    ids=["train", "discover"],
 )
 def test_the_first_run_says_that_it_compiles(program, tmp_path, command):
     """With an empty cache lines tell what is waited for; the next run does not say it."""
@@ -397,3 +412,18 @@ def test_the_first_run_says_that_it_compiles(program, tmp_path, command):
         re.match(r"full_adder: compiling \w+ for this machine, \d+ s", line) for line in others
     )
     assert seen[1] == []
+
+
+@pytest.mark.slow
+def test_what_was_compiled_is_found_again(program, tmp_path):
+    """The code of all passes of a search is kept: there is a run that compiles nothing."""
+    command = [*program, "discover", "full_adder", "--trials", "1", "--jobs", "1"]
+    for number in range(
+        4
+    ):  # other processes that save at the same moment may undo what one has saved
+        done = subprocess.run(
+            [*command, "-o", str(number)], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        if "compiling" not in done.stderr:
+            return
+    pytest.fail(done.stderr)

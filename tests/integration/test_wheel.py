@@ -80,7 +80,8 @@ def test_installed_wheel_builds(wheel, tmp_path):
     )  # fmt: skip
     assert Path(where.stdout.strip()) == site / "btfsynth" / "__init__.py"
     completed = run(
-        [str(scripts / "btfsynth"), "build", "full_adder", "--json", "--simulator", "amaranth"],
+        [str(scripts / "btfsynth"), "build", "full_adder", "--passes", "strash", "--json",
+         "--simulator", "amaranth"],
         cwd=empty, env=environment,
     )  # fmt: skip
     report = json.loads(completed.stdout)
