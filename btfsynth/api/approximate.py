@@ -18,6 +18,7 @@ from btfsynth.api.netlists import Netlist
 from btfsynth.api.settings import documented, listener, require_known
 from btfsynth.api.show import Shown, Table
 from btfsynth.approximation.exact import Exact, exact_netlist, read_exact, read_weights
+from btfsynth.approximation.point import size_words
 from btfsynth.approximation.search import ApproximateOptions, ApproximateReport
 from btfsynth.approximation.search import approximate as run_search
 from btfsynth.errors import UsageError, VerificationError, shown
@@ -33,8 +34,13 @@ if TYPE_CHECKING:
 
 
 class ApproximationRow(NamedTuple):
-    """A circuit on the Pareto front of error and cost, with its errors in the units of `approximate`."""
+    """A circuit on the Pareto front of error and cost, with its errors in the units of `approximate`.
 
+    ``size`` is in what the search counts: 6-input lookup tables with the objective ``lut6``, ANDs with the
+    basis ``aig``, otherwise cells.
+    """
+
+    size: int
     cells: int
     depth: int
     wce: float
@@ -63,6 +69,7 @@ class Approximation(Shown):
         return Table(
             ApproximationRow._make(
                 (
+                    next(iter(point.size(self.core.unit).values())),
                     point.cells,
                     point.depth,
                     *(number(point.errors.value(metric)) for metric in _ORDER),
@@ -80,10 +87,9 @@ class Approximation(Shown):
         return Design(self.front[-1].path)
 
     def _facts(self) -> dict[str, object]:
-        cells = f"{self.core.exact['cells']} exact"
         return {
             "name": self.core.name,
-            "cells": cells,
+            "exact": size_words(self.core.exact),
             "front": len(self.front),
             "folder": self.folder,
         }
@@ -198,7 +204,7 @@ def _array(weights: Any, inputs: int) -> Any:
     values = np.asarray(weights)
     if inputs > 24 or values.shape != (1 << inputs,) or values.dtype.kind not in "bui":
         raise UsageError(
-            f"`weights`: expected 2 ** {inputs} whole numbers, got shape {values.shape}"
+            f"`weights`: expected 2 ** {inputs} whole numbers, got {values.dtype} of shape {values.shape}"
         )
     if values.min() < 0 or not values.any():
         raise UsageError("`weights`: expected whole numbers of 0 or more, not all 0")

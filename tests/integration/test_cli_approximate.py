@@ -75,6 +75,16 @@ def test_what_is_counted_is_shown_everywhere(cli, tmp_path, option, key, words):
         text = page.read_text()
         assert f"<b>m2.mig</b> of {of_exact}" in text
         assert of_point in text
+    again = btf.approximate(
+        btf.read(tmp_path / "m2.mig"),
+        tmp_path / "out",
+        1,
+        sweeps=1,
+        resume=True,
+        **{option[0][2:]: option[1]},
+    )
+    assert again.front[0].size == count
+    assert f"exact {of_exact}" in repr(again)
     assert f"<th>{words}</th>" in (tmp_path / "out/index.html").read_text()
     assert cli("report", folder).code == 0
     report = (folder / "report.html").read_text()
@@ -102,6 +112,7 @@ def test_the_exact_circuit_does_not_depend_on_how_it_is_given(cli, tmp_path):
     for source in (tmp_path / "m3.v", btf.Design(tmp_path / "design")):
         found = btf.approximate(source, tmp_path / "out", 9, sweeps=1, jobs=1)
         assert found.front[0].wce <= 9
+        assert found.front[0].size == found.front[0].cells
     assert json.loads((tmp_path / "out/front.json").read_text())["exact"] == index["exact"]
 
 
