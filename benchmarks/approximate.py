@@ -10,7 +10,7 @@ continued. Then ABC counts every circuit of both sides in two ways:
 
 plain   ``strash``, resyn2 once: ANDs are the nodes of the graph; ``if -K 6``: LUT6 are all nodes of the
         network as ABC prints them, also those without inputs (constants) and with one (wires, inverters)
-effort  resyn2 three times and dc2: ANDs; LUT6 are the fewest tables of several mappings with mfs2, without
+effort  resyn2 four times and dc2 twice: ANDs; LUT6 are the fewest tables of several mappings with mfs2, without
         tables of fewer than two inputs
 
 Needs Yosys and ``yosys-abc`` or ``abc``.
