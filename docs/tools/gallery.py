@@ -51,10 +51,10 @@ _HEAD = """\
 
 <!-- Written by docs/tools/gallery.py from examples/circuits; edit that, not this. -->
 
-The smallest circuits found for common functions, as [`.mig` files](formats.md#mig). Cells are ANDs, ORs and
-majorities of three; inverters are free. LUT6 is an [estimate](fpga.md#estimates). A function also has rows for
-other circuits, which have fewer levels or inverters, were made in another way, or were used to build a larger
-function.
+These are the smallest circuits found for common functions, as [`.mig` files](formats.md#mig). Cells are ANDs,
+ORs and majorities of three. Inverters are free. LUT6 is the [estimated](fpga.md#estimates) number of 6-input
+lookup tables. If a function has several rows, the first row is its smallest circuit. The other rows are circuits
+with fewer levels or inverters, circuits made in another way, or circuits used to build a larger function.
 
 Every circuit equals its task on all input vectors:
 
@@ -62,13 +62,13 @@ Every circuit equals its task on all input vectors:
 btfsynth equiv examples/circuits/{example}.mig {task}
 ```
 
-- **Known elsewhere:** the best published figure that we know of. {common} A majority takes four
-  ANDs. For most of these functions no counts of majority cells are published.
-- **Made from:** a trained network, a textbook circuit (with `--part`, one built around a circuit of fewer
-  bits), the truth table, or an AIG submitted to IWLS 2025, under the [MIT
-  licence](../examples/circuits/LICENSE-IWLS2025.txt).
-- **Command:** where a row shows only options, run `{program} FUNCTION` with them, in a
-  clone. The version of btfsynth that found a circuit reproduces it. Later versions give one of the same size or
+- **Known elsewhere:** the best published figure that we know of. {common} One majority cell takes four ANDs.
+  For most of these functions, no counts of majority cells are published.
+- **Made from:** a trained network (`training`), a textbook circuit, the truth table (`table`), or an AIG that was
+  submitted to IWLS 2025. The option `--part` builds the textbook circuit around a circuit of fewer bits. The
+  AIGs are under the [MIT licence](../examples/circuits/LICENSE-IWLS2025.txt).
+- **Command:** if a row shows only options, run `{program} FUNCTION` with these options in a clone.
+  The version of btfsynth that found a circuit reproduces it. Later versions give a circuit of the same size or
   smaller, with rare exceptions.
 """
 
@@ -166,7 +166,8 @@ def page(record: dict[str, Any], circuits: list[Circuit]) -> str:
         raise GalleryError(f"gallery.json: expected one family for each of {', '.join(of_task)}")
     drawn = _drawn(circuits)
     example = of_task["multiplier:3"][0]
-    common = f"A number without a unit is the number of two-input ANDs of an AIG ({_link(record['sources'][_COMMON])})."
+    source = _link(record["sources"][_COMMON])
+    common = f"A number without a unit counts the two-input ANDs of an AIG ({source})."
     parts = [_HEAD.format(example=example.name, task=example.task, common=common, program=_PROGRAM)]
     for family in record["families"]:
         rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
