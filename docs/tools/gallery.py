@@ -53,8 +53,8 @@ _HEAD = """\
 
 These are the smallest circuits found for common functions, as [`.mig` files](formats.md#mig). Cells are ANDs,
 ORs and majorities of three. Inverters are free. LUT6 is the [estimated](fpga.md#estimates) number of 6-input
-lookup tables. If a function has several rows, the first row is its smallest circuit. The other rows are circuits
-with fewer levels or inverters, circuits made in another way, or circuits used to build a larger function.
+lookup tables. If a function has several rows, the first row is its smallest circuit. The other rows are
+circuits with fewer levels or inverters, made in another way, or used to build a larger function.
 
 Every circuit equals its task on all input vectors:
 
@@ -64,7 +64,7 @@ btfsynth equiv examples/circuits/{example}.mig {task}
 
 - **Known elsewhere:** the best published figure that we know of. {common} One majority cell takes four ANDs.
   For most of these functions, no counts of majority cells are published.
-- **Made from:** a trained network (`training`), a textbook circuit, the truth table (`table`), or an AIG that was
+- **Made from:** a trained network (`training`), a textbook circuit, the truth table (`table`), or an AIG
   submitted to IWLS 2025. The option `--part` builds the textbook circuit around a circuit of fewer bits. The
   AIGs are under the [MIT licence](../examples/circuits/LICENSE-IWLS2025.txt).
 - **Command:** if a row shows only options, run `{program} FUNCTION` with these options in a clone.
