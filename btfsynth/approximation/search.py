@@ -437,7 +437,7 @@ class _Search:
         return front
 
     def _origin(self, sweep: int, place: int, key: Any) -> dict[str, Any]:
-        bounds = {metric.value: number(most) for metric, most in self.levels[place].items()}
+        bounds = {metric.value: _plain(most) for metric, most in self.levels[place].items()}
         origin = {"seed": self.options.seed, "sweep": sweep, "bounds": bounds, "walk": key[2]}
         began_with = self.began_with.get(key)
         return origin if began_with is None else {**origin, "start": began_with}
@@ -462,6 +462,12 @@ class _Search:
     def _time_is_up(self) -> bool:
         limit = self.options.time_limit
         return limit is not None and time.monotonic() - self.begin >= limit
+
+
+def _plain(bound: Fraction) -> int | float | str:
+    """Return a bound as a number of JSON if this is exact, else as a fraction in text."""
+    value = number(bound)
+    return value if Fraction(str(value)) == bound else str(bound)
 
 
 def ladder(reading: Reading, options: ApproximateOptions) -> list[Mapping[Metric, Fraction]]:

@@ -216,6 +216,18 @@ def test_weighted_errors_are_called_weighted(cli, tmp_path):
     assert links["error"]["covers"] == "2 of 2^4 inputs"
 
 
+def test_a_bound_that_no_decimal_equals_is_kept_exactly(cli, tmp_path):
+    """One of three vectors may be wrong: 1/3, which is above 0.3333333333333333."""
+    (tmp_path / "w.csv").write_text("a,b\n1,1\n2,3\n3,3\n")
+    given = ("--weights", "w.csv", "--bound", "ep=1/3", "--sweeps", "1", "-o", "x", "--json")
+    outcome = cli("approximate", "multiplier:2", *given)
+    point = outcome.json["front"][0]
+    assert (point["errors"]["ep"], point["origin"]["bounds"]) == (1 / 3, {"ep": "1/3"})
+    outcome = cli("verify", point["path"], "--simulator", "icarus", "--mutants", "1", "--json")
+    links = {link["name"]: link for link in outcome.json["links"]}
+    assert links["error"]["result"] == "passed"
+
+
 def test_weights_of_another_width_are_refused(cli, tmp_path):
     np.save(tmp_path / "w.npy", np.ones(8, dtype=np.int64))
     outcome = cli("approximate", "multiplier:2", "--weights", "w.npy", "--bound", "1", "-o", "x")
