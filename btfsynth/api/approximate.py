@@ -111,11 +111,14 @@ def approximate(
 ) -> Approximation:
     """Search for the smallest circuit whose error stays within bounds, or for the front of error and cost.
 
-    Output ports are read as numbers; the error of a port is its distance from the exact value. Metrics:
-    ``wce``, ``mae`` and ``mse``, the worst-case, mean absolute and mean squared error, in units of the least
-    significant bit; ``ep``, the share of input vectors with any error; ``mre`` and ``wcre``, the mean and the
-    worst-case error relative to the exact value, or to 1 where that is 0. Up to 24 inputs they are measured on
-    all input vectors; beyond, ``wce`` is proven by SAT.
+    Output ports are read as numbers. The error of a port is its distance from the exact value. The metrics are:
+
+    - ``wce``, ``mae`` and ``mse``: worst-case, mean absolute and mean squared error, in units of the least
+      significant bit
+    - ``ep``: share of input vectors with any error
+    - ``mre`` and ``wcre``: mean and worst-case error relative to the exact value, or to 1 where that value is 0
+
+    Up to 24 inputs, metrics are measured on all input vectors. Beyond, ``wce`` is proven by SAT.
 
     Parameters
     ----------
@@ -125,7 +128,7 @@ def approximate(
     folder
         Folder of circuits and records, which are written as soon as they are found.
     bounds
-        Maximum error in `metric`, or maxima by name of the metric; without bounds the front is searched.
+        Maximum error in `metric`, or maxima by name of the metric. Without bounds the front is searched.
     weights
         Frequencies of the input vectors: ``(2 ** inputs,)`` whole numbers of at least 0, input 0 least
         significant, or a file; see `btfsynth approximate --help`.

@@ -70,13 +70,14 @@ def _counts_votes(model: BTFClassifier) -> bool:
 class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Classifier that becomes hardware without further rounding: a network of threshold neurons.
 
-    By default the network is a sum of votes: hidden neurons of at most six inputs with weights of -1 or 1, each
-    trained on the errors of those before it; their number is chosen by cross-fitting. Real features become bits
-    by thresholds of the training samples, and each word becomes a bit. A missing value is replaced by the
-    median, or the most frequent word, of the training samples. With ``hidden_widths``, layers are trained by
-    reflect-reflect-relax instead (Elser & Lal, "Learning with Boolean threshold functions", arXiv 2602.17493).
+    By default the network is a sum of votes. A vote is a hidden neuron of at most six inputs with weights of -1
+    or 1. Each vote is trained on the errors of those before it, and cross-fitting chooses the number of votes.
+    Real features become bits by thresholds of the training samples, and each word becomes a bit. A missing
+    value is replaced by the median, or the most frequent word, of the training samples. With
+    ``hidden_widths``, layers are trained by reflect-reflect-relax instead (Elser & Lal, "Learning with Boolean
+    threshold functions", arXiv 2602.17493).
 
-    Two classes use one output neuron; more classes use one output neuron per class (one-hot targets).
+    Two classes use one output neuron. More classes use one output neuron per class (one-hot targets).
 
     Parameters
     ----------
@@ -107,13 +108,13 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     gap_limit : float
         Gap below which ``"gap"`` and ``"both"`` stop a trial.
     trials : int
-        Maximum number of random starts; the first trial that meets ``stop`` is chosen, else the one with the
+        Maximum number of random starts. The first trial that meets ``stop`` is chosen, else the one with the
         most training targets right.
     inputs : {"auto", "boolean", "unit", "feature", "common"}
-        Kind of the features: ``"boolean"``, 0 or 1; ``"unit"``, analog in [0, 1]; ``"feature"``, real, each
-        scaled to [0, 1] by its range in the training data; ``"common"``, real, all scaled by one range, such
-        as grey levels. ``"auto"`` is the first of boolean, unit and feature that the training data allow.
-        Values outside the training range are clipped.
+        Kind of the features. ``"boolean"`` is 0 or 1, ``"unit"`` is analog in [0, 1]. ``"feature"`` is real:
+        each feature is scaled to [0, 1] by its own range in the training data. ``"common"`` is real too, but
+        one range scales all features, such as grey levels. ``"auto"`` is the first of boolean, unit and feature
+        that the training data allow. Values outside the training range are clipped.
     precision : {32, 64}
         Floating-point bits in training.
     n_jobs : int, optional
@@ -134,8 +135,8 @@ class BTFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, if all are strings.
     network_ : btfsynth.network.network.TrainedNetwork
-        The network. Its inputs are the bits of the features or, for projections, the scaled features; with
-        Boolean inputs it can become hardware.
+        The network. Its inputs are the bits of the features or, for projections, the scaled features. A network
+        with Boolean inputs can become hardware.
     code_ : Code
         For votes: the code from features to bits and from outputs to classes, also that of the hardware.
     input_kind_ : btfsynth.dataset.dataset.InputKind

@@ -43,19 +43,20 @@ class Dataset(Ported):
     Parameters
     ----------
     X
-        ``(patterns, inputs)`` 0/1 of any numeric or Boolean type, analog values from 0 to 1, or a table of any
-        numbers and words, NaN or None where a value is missing: an array, nested lists or a pandas frame.
-        Analog inputs and tables need a code before they become hardware (see `coded`).
+        An array, nested lists or a pandas frame of shape ``(patterns, inputs)``. It holds 0/1 of any numeric or
+        Boolean type, analog values from 0 to 1, or a table of any numbers and words. In a table, NaN or None is
+        a missing value. Analog inputs and tables need a code before they become hardware (see `coded`).
     y
         ``(patterns, outputs)`` or ``(patterns,)`` 0/1; NaN where an output does not matter. Or the label of
         each pattern, ``(patterns,)``: words or whole numbers.
     inputs, outputs
-        Ports of the columns, the least significant bit first: names of single bits, where ``a[0]`` and ``a[1]``
-        make a bus ``a``; `Port` objects; or widths by name, ``{"a": 3, "b": 3}``. By default the columns of a
-        pandas frame, else one bus ``x`` or ``y``.
+        Ports of the columns, the least significant bit first. Give `Port` objects, widths by name such as
+        ``{"a": 3, "b": 3}``, or names of single bits, where ``a[0]`` and ``a[1]`` make a bus ``a``. By default
+        the columns of a pandas frame, else one bus ``x`` or ``y``.
     classes
         True: `y` holds labels of any sortable type, and each class is an output of its own. False: `y` holds
-        bits. By default words, and whole numbers other than 0 and 1, are labels; two classes are one output.
+        bits. By default words, and whole numbers other than 0 and 1, are labels. Two classes are then one
+        output.
     conflicts
         Rule for patterns with equal inputs but different targets: ``error``, ``majority`` (the most
         frequent target; a tie becomes a don't-care), ``drop`` or ``keep``.
@@ -213,12 +214,13 @@ class Dataset(Ported):
         Parameters
         ----------
         code
-            ``binary:K``, ``levels:N``, ``thermometer:K`` or ``threshold:X`` treat all values alike. ``auto``,
-            ``quantile:K`` and ``tree:K`` choose from these rows; ``age=tree:4,size=ordinal`` or a mapping, with
-            ``"*"`` for all others, sets it column by column. A `Code` of other rows is applied as it is.
+            ``binary:K``, ``levels:N``, ``thermometer:K`` and ``threshold:X`` treat all values alike. ``auto``,
+            ``quantile:K`` and ``tree:K`` are fitted to these rows. ``age=tree:4,size=ordinal`` sets the code
+            column by column, and so does a mapping, with ``"*"`` for all other columns. A `Code` of other rows
+            is applied as it is.
         missing
-            ``impute`` replaces a missing value by the median, or the most frequent word, of these rows;
-            ``error`` refuses it.
+            ``impute`` replaces a missing value by the median, or the most frequent word, of these rows.
+            ``error`` refuses missing values.
         conflicts
             Rule for rows with equal bits but different targets (see `Dataset`).
 
@@ -407,7 +409,7 @@ def load(
     ----------
     source
         A task such as ``"multiplier:3"`` (see `tasks`), or a file: .csv, .arff, .pla, .truth, .dat or .npz. A
-        string that begins with the name of a task is a task; pass a `pathlib.Path` for a file of that name.
+        string that begins with the name of a task is a task. For a file of such a name, pass a `pathlib.Path`.
     outputs
         For a .csv file: the number of output columns, which are last, or their names. By default the header
         decides.

@@ -165,8 +165,8 @@ class Design(Shown):
         Parameters
         ----------
         *simulators
-            ``"amaranth"``, ``"icarus"``, ``"verilator"``, ``"cocotb"``, ``"ghdl"``; by default all that are
-            installed and not too slow for the design. A missing one is skipped and reported.
+            ``"amaranth"``, ``"icarus"``, ``"verilator"``, ``"cocotb"``, ``"ghdl"``. By default all that are
+            installed and not too slow for the design. A missing simulator is skipped and reported.
         timeout
             Seconds after which a simulator is stopped; by default by the size of the design.
 
@@ -190,7 +190,7 @@ class Design(Shown):
     ) -> Links:
         """Check the folder link by link, from the hashes of its files to the faults that its vectors detect.
 
-        All `simulators` are required; `mutants` is the maximum number of faults; `timeout` is in
+        All `simulators` are required. `mutants` is the maximum number of faults. `timeout` is in
         seconds, per command of a tool and per SAT proof.
 
         Raises
@@ -228,7 +228,7 @@ class Design(Shown):
         freq
             Target clock in MHz.
         seed, tries
-            Seed of the placement; number of input orders for each mapping script.
+            Seed of the placement, and number of input orders for each mapping script.
 
         Raises
         ------

@@ -169,10 +169,11 @@ def from_sklearn(
     X
         Rows as ``model.predict`` takes them.
     code
-        Port of a column of numbers: ``"thresholds"``, one bit per threshold of the model; ``"intervals"``, the
-        number of thresholds reached; ``"numbers"``, the whole number; ``"auto"``, the most suitable of these.
+        Port of a column of numbers: one bit per threshold of the model (``"thresholds"``), the number of
+        thresholds reached (``"intervals"``), the whole number (``"numbers"``), or the most suitable of these
+        (``"auto"``).
     leaf_bits
-        Leaves and weights are rounded to integers of this many bits; None takes enough to keep the label of
+        Leaves and weights are rounded to integers of this many bits. None takes enough to keep the label of
         every row. With fewer bits, a label may differ where two sums are closer than the rounding error.
     name
         Name of the function; by default the kind of model.

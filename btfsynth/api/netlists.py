@@ -188,25 +188,25 @@ class Netlist(Ported):
     ) -> Netlist:
         """Return a smaller, equivalent netlist; a pass whose result cannot be proven is undone.
 
-        A netlist made by `Network.lower` keeps the targets or the network, as selected there; any other one
-        keeps its function on every input vector.
+        A netlist made by `Network.lower` keeps the targets or the network, as selected there. Every other
+        netlist keeps its function on every input vector.
 
         Parameters
         ----------
         passes
-            A script: ``"light"``, ``"fast"``, ``"size"``, ``"best"``, ``"depth"``, or passes such as
-            ``"strash; resub -k 1"``; or a list of passes. None chooses: ``"depth"`` for an objective other than
-            cells, else by size, effort and time limit.
+            A script (``"light"``, ``"fast"``, ``"size"``, ``"best"`` or ``"depth"``), passes such as
+            ``"strash; resub -k 1"``, or a list of passes. None selects ``"depth"`` for an objective other than
+            cells. Otherwise None selects a script by size, effort and time limit.
         data
-            Boolean patterns whose targets are kept instead of the function; don't-cares and unlisted
-            vectors may change.
+            Boolean patterns whose targets are kept instead of the function. The outputs at don't-cares and
+            unlisted vectors may change.
         time_limit
             Seconds, proof included, after which the best netlist so far is returned.
         objective
             Cost by which the best netlist of all passes is returned: ``"cells"``, ``"depth"``,
-            ``"cells*depth"`` or ``"lut6"`` (6-input lookup tables; the passes then run from several starts). By
-            default the last netlist is returned or, if no passes are given, the one with the fewest cells. A
-            pass makes the netlist deeper only if it saves cells.
+            ``"cells*depth"`` or ``"lut6"`` (6-input lookup tables). For ``"lut6"`` the passes run from several
+            starts. By default the last netlist is returned or, if no passes are given, the one with the fewest
+            cells. A pass makes the netlist deeper only if it saves cells.
         max_depth
             Maximum depth, reached if possible.
         effort
@@ -289,7 +289,7 @@ class Netlist(Ported):
     ) -> GateNetlist:
         """Return an equivalent netlist of other cells.
 
-        Cones of up to four leaves become their smallest netlists; where all input vectors can be simulated,
+        Cones of up to four leaves become their smallest netlists. If all input vectors can be simulated,
         resubstitution and walks over netlists of equal size follow. Don't-cares are not used.
 
         Parameters
@@ -522,8 +522,8 @@ def read(path: StrPath, *, comb: bool = False) -> Netlist:
     path
         The file.
     comb
-        Turn every register into an input and an output; otherwise registers are an error, except those of a
-        Verilog pipeline, which become wires.
+        Turn every register into an input and an output. By default registers are an error, but those of a
+        Verilog pipeline become wires.
 
     Raises
     ------
@@ -632,7 +632,8 @@ def smallest(
     Parameters
     ----------
     source
-        Up to 8 inputs; beyond five, only the smallest netlists are within reach. Don't-cares are used.
+        A function of up to 8 inputs. With more than five, only very small netlists are within reach.
+        Don't-cares are used.
     max_cells
         Largest size to try.
     max_depth
@@ -648,10 +649,10 @@ def smallest(
     UsageError
         If the data do not list every input vector that matters, or there are too many inputs.
     VerificationError
-        If no netlist was found; the message states the proven lower bound, and the sizes that were not decided
+        If no netlist was found. The message states the proven lower bound, and the sizes that were not decided
         within the limits.
     InterruptedWorkError
-        On Ctrl-C; the message states the proven lower bound so far. If only the depth was still being
+        On Ctrl-C. The message states the proven lower bound so far. If only the depth was still being
         minimised, ``error.netlist`` is the smallest netlist.
 
     Examples
