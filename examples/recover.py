@@ -19,7 +19,7 @@ import btfsynth as btf
 def main(folder: Path, quick: bool) -> None:
     """Draw samples, train, compare."""
     layers = 2 if quick else 3
-    task = f"random_and_or:{layers}x20,train=256"
+    task = f"random_and_or:{layers}x20,train=256,test={200 if quick else 2048}"
     samples, test = btf.load(task), btf.load(f"{task},part=test")
     hidden, bits = samples.circuit, samples.X.shape[1]
     print(f"hidden      {hidden.cells} cells, {bits} inputs, {hidden.outputs[0].width} outputs")
