@@ -142,15 +142,16 @@ class Training:
 def netlist_bits(netlist, vector):
     """The output bits of a netlist on one input vector, by recursion over a dict."""
     known = {0: 0, **{1 + bit: int(value) for bit, value in enumerate(vector)}}
+    first, fanins = netlist.first_cell, netlist.fanins.tolist()
 
     def value(literal):
         node = literal >> 1
         if node not in known:
-            a, b, c = (value(int(x)) for x in netlist.fanins[node - netlist.first_cell])
+            a, b, c = map(value, fanins[node - first])
             known[node] = int(a + b + c >= 2)
         return known[node] ^ (literal & 1)
 
-    return [value(int(literal)) for literal in netlist.outputs]
+    return [value(literal) for literal in netlist.outputs.tolist()]
 
 
 def all_vectors(n_inputs):
