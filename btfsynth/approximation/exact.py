@@ -26,12 +26,14 @@ from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.netlist import FALSE, Netlist
 from btfsynth.netlist.simulation import (
     MAX_EXHAUSTIVE_INPUTS,
+    Reference,
     evaluate,
     exhaustive_words,
     function_reference,
     output_words,
     unpack_bits,
 )
+from btfsynth.passes.base import Ended
 from btfsynth.ports import Port
 from btfsynth.time_box import time_box
 from btfsynth.verify.error_metrics import MAX_MEASURED_INPUTS
@@ -109,7 +111,7 @@ def _simplified(given: Netlist) -> Netlist:
         else:
             reference = function_reference(partial(evaluate, given), given.n_inputs)
             made = _smallest(given, tables, tables)
-            found = [made, optimise(given, reference, "fast").netlist]
+            found = [made, _optimised(given, reference)]
     smaller = (each for each in found if each is not None and each.n_cells < given.n_cells)
     best = min(smaller, key=lambda each: each.n_cells, default=given)
     same = tables == unpack_bits(output_words(best, words), vectors).T
@@ -157,7 +159,14 @@ def _smallest(like: Netlist, tables: NDArray[np.uint8], wanted: NDArray[np.uint8
     starts = table_starts(like, tables, wanted)
     smallest = min((start.netlist for start in starts), key=lambda netlist: netlist.n_cells)
     reference = function_reference(lambda vectors: evaluate(smallest, vectors), like.n_inputs)
-    return optimise(smallest, reference, "fast").netlist
+    return _optimised(smallest, reference)
+
+
+def _optimised(netlist: Netlist, reference: Reference) -> Netlist:
+    found = optimise(netlist, reference, "fast")
+    if found.ended is Ended.USER:  # part of it would make what follows depend on the moment
+        raise KeyboardInterrupt
+    return found.netlist
 
 
 def _as_sum(like: Netlist, tables: NDArray[np.uint8]) -> Netlist | None:
