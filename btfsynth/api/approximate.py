@@ -157,17 +157,16 @@ def approximate(
     require_known(approximate, given, APPROXIMATE)
     options = ApproximateOptions(bounds=_bounds(bounds, given), **given)
     exact = _exact(source)
-    netlist, listed = exact.netlist, exact.weights
     if isinstance(weights, str | Path):
-        listed = read_weights(weights, netlist.input_ports)
+        exact = exact.weighted(read_weights(weights, exact.netlist.input_ports))
     elif weights is not None:
-        listed = _array(weights, netlist.n_inputs)
+        exact = exact.weighted(_array(weights, exact.netlist.n_inputs))
     report = run_search(
-        netlist,
+        exact.netlist,
         folder,
         options,
         source=exact.source,
-        weights=listed,
+        weights=exact.weights,
         resume=resume,
         on_event=listener(on_event),
     )

@@ -35,6 +35,7 @@ from btfsynth.netlist.simulation import (
 )
 from btfsynth.passes.base import Ended
 from btfsynth.ports import Port
+from btfsynth.sim.simulators import port_values
 from btfsynth.time_box import time_box
 from btfsynth.verify.error_metrics import MAX_MEASURED_INPUTS
 from btfsynth.verify.subjects import is_table, stored_netlist, verilog_netlist
@@ -63,6 +64,19 @@ class Exact:
             return self
         note = f"{given.name}: {plural(given.n_cells, 'cell')} as read, {small.n_cells} simplified"
         return replace(self, netlist=small, notes=(*self.notes, note))
+
+    def weighted(self, weights: Weights) -> Exact:
+        """Return it with other weights; refuse a weight above 0 where it is not defined what is exact."""
+        if self.weights is not None:
+            undefined = np.flatnonzero((weights > 0) & (self.weights == 0))
+            if undefined.size:
+                ports, first = self.netlist.input_ports, int(undefined[0])
+                where = port_values(ports, f"{first:0{self.netlist.n_inputs}b}")
+                raise UsageError(
+                    f"`weights`: expected 0 where {self.source or 'the source'} does not define the outputs, "
+                    f"got {weights[first]} for {where} (vectors in all: {undefined.size})"
+                )
+        return replace(self, weights=weights)
 
 
 def read_exact(source: StrPath, comb: bool = False) -> Exact:

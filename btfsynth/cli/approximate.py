@@ -51,10 +51,9 @@ class _Wanted:
         exact = read_exact(self.source, self.comb).simplified()
         for note in exact.notes:
             say(f"note: {note}")
-        weights = exact.weights
         if self.distribution is not None:
-            weights = read_weights(self.distribution, exact.netlist.input_ports)
-        return replace(exact, netlist=named(exact.netlist, self.name), weights=weights)
+            exact = exact.weighted(read_weights(self.distribution, exact.netlist.input_ports))
+        return replace(exact, netlist=named(exact.netlist, self.name))
 
 
 @click.command("approximate")

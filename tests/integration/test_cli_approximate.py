@@ -243,6 +243,21 @@ def test_weights_of_another_width_are_refused(cli, tmp_path):
         _is_one_line(cli("approximate", "multiplier:2", *given), message)
 
 
+def test_weights_where_a_table_says_nothing_are_refused(cli, tmp_path):
+    """They would be errors against an arbitrary value."""
+    (tmp_path / "t.csv").write_text("a,b,y,z\n0,0,0,1\n1,1,1,1\n1,0,1,0\n")
+    given = ("--weights", "w.csv", "--metric", "ep", "--bound", "0", "--sweeps", "1", "-o", "x")
+    (tmp_path / "w.csv").write_text("a,b,weight\n1,1,2\n0,1,5\n")
+    outcome = cli("approximate", "t.csv", *given)
+    assert outcome.code == 2
+    assert outcome.stderr.endswith(
+        "--weights: expected 0 where t.csv does not define the outputs, got 5 for a=1'b0 b=1'b1 "
+        "(vectors in all: 1)\n"
+    )
+    (tmp_path / "w.csv").write_text("a,b,weight\n1,1,2\n1,0,5\n")
+    assert cli("approximate", "t.csv", *given).code == 0
+
+
 ONE_BIT = "expected an output port of at least two bits"
 
 
