@@ -258,18 +258,18 @@ def test_a_rule_that_is_not_shared(tmp_path):
 
 
 def test_an_oracle_is_asked_until_the_circuit_is_certain(tmp_path):
-    """A hidden circuit of 10 inputs from at most 120 of its 1,024 vectors: proven."""
-    data = btf.load("random_and_or:2x10,train=4,test=4,seed=2")
+    """A hidden circuit of 8 inputs from at most 60 of its 256 vectors: proven."""
+    data = btf.load("random_and_or:2x8,train=4,test=4,seed=2")
     asked = []
 
     def answer(vectors):
         asked.append(len(vectors))
         return data.circuit(vectors)
 
-    settings = {"baselines": False, "simulators": ["amaranth"], "queries": 120}
+    settings = {"baselines": False, "simulators": ["amaranth"], "queries": 60}
     learned = btf.learn(data, tmp_path / "asked", oracle=answer, **settings)
     assert learned.netlist.equivalent(data.circuit)
-    assert learned.core.asked == sum(asked) <= 120
+    assert learned.core.asked == sum(asked) <= 60
     assert set(learned.winners) == {"circuit"}
 
 
