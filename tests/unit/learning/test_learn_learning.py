@@ -123,11 +123,11 @@ def test_data_that_do_not_belong_together():
 
 def test_several_outputs(tmp_path):
     """Each output has its learner, all are in one netlist under the ports of the data."""
-    inputs = np.random.default_rng(1).integers(0, 2, (200, 9), dtype=np.uint8)
+    inputs = np.random.default_rng(1).integers(0, 2, (100, 7), dtype=np.uint8)
     inputs = np.unique(inputs, axis=0)
     targets = np.stack([count(inputs), inputs.sum(axis=1) & 1, inputs[:, 2]], axis=1)
     data = Dataset(
-        "three", "three.pla", inputs, targets, (Port("x", 9),), (Port("a", 2), Port("b", 1))
+        "three", "three.pla", inputs, targets, (Port("x", 7),), (Port("a", 2), Port("b", 1))
     )
     report = learn(data, tmp_path / "out", OPTIONS)
     assert report.verified
