@@ -89,7 +89,7 @@ def test_a_signal_keeps_what_was_found(program, tmp_path, number):
 
 def test_when_the_time_is_up_a_cascade_is_kept(cli, tmp_path):
     """No circuit yet: exit 1, the circuit so far in a file, and which outputs are right."""
-    outcome = cli("discover", "multiplier:4", "--time-limit", 3, "--jobs", 1, "-o", "d", "--json")
+    outcome = cli("discover", "multiplier:4", "--time-limit", 6, "--jobs", 1, "-o", "d", "--json")
     assert outcome.code == 1
     assert "kept in d/partial.mig: " in outcome.complaint
     assert outcome.complaint.endswith("continue with --resume")
