@@ -66,7 +66,7 @@ class Exact:
         return replace(self, netlist=small, notes=(*self.notes, note))
 
     def weighted(self, weights: Weights) -> Exact:
-        """Return it with other weights; refuse a weight above 0 where it is not defined what is exact."""
+        """Return it with other weights; refuse those of vectors that the source leaves undefined."""
         if self.weights is not None:
             undefined = np.flatnonzero((weights > 0) & (self.weights == 0))
             if undefined.size:
