@@ -113,8 +113,9 @@ class Store(RecordFolder):
         claim = ErrorClaim.of(subject.reading, bounds, errors, subject.weights)
         size, exact = point.size(subject.unit), subject.size
         said = ", ".join(f"{name} {value:g}" for name, value in _metrics(errors).items())
-        if subject.weighted:
-            said += f" ({subject.weighted})"
+        limits = subject.weighted or errors.sample_words
+        if limits:
+            said += f" ({limits})"
         provenance = {
             "exact circuit": f"{subject.title}, {size_words(exact)}",
             "size": size_words(size),

@@ -33,6 +33,7 @@ from btfsynth.approximation.tolerance import (
     present_errors,
     spent,
 )
+from btfsynth.errors import ToolTimeoutError
 from btfsynth.netlist.builder import NetlistBuilder
 from btfsynth.netlist.hashing import rebuild_from
 from btfsynth.netlist.kernels import (
@@ -68,7 +69,14 @@ from btfsynth.passes.sat_sweep import random_vectors
 from btfsynth.passes.windows import Timing, find_times
 from btfsynth.ports import Port
 from btfsynth.settings.table import Metric
-from btfsynth.verify.error_metrics import MAX_MEASURED_INPUTS, Errors, Reading, beyond, measure
+from btfsynth.verify.error_metrics import (
+    MAX_MEASURED_INPUTS,
+    Errors,
+    Reading,
+    beyond,
+    measure,
+    worst_case,
+)
 from btfsynth.workers.executor import Common
 
 _ROOM = 4
@@ -168,7 +176,7 @@ class _Work:
         options = (self._walk.k, True, self._walk.divisors, self._walk.tries, False)
         within = (self._limits, self._valid, self._room, self._averages)
         state = self._state
-        while idle <= self._walk.patience:
+        while cost[0] and idle <= self._walk.patience:
             walked = (state, self._timing, bound)
             bought = self._averages and _spend(walked, self._scratch, self._random, within)
             _round(walked, options, self._scratch, self._random, within)
@@ -454,10 +462,14 @@ def _on_sample(
         missed = [metric for metric in most if errors.value(metric) > most[metric]]
         if not missed and not errors.exhaustive and Metric.WCE in most:
             bound = int(most[Metric.WCE])
-            vector = beyond(exact, found, problem.reading, bound, _PROOF_SECONDS)
+            try:
+                vector = beyond(exact, found, problem.reading, bound, _PROOF_SECONDS)
+            except ToolTimeoutError:
+                return None
             if vector is not None:
                 listed = np.concatenate([listed, vector[None, :]])
                 continue
+            errors = replace(errors, wce=_proven_wce(problem, found, bound))
         if not missed:
             return Walked(format_netlist(found), errors)
         for metric in missed:
@@ -466,6 +478,14 @@ def _on_sample(
         worst = _above(problem, found, most)
         listed = np.concatenate([listed, worst])
     return None
+
+
+def _proven_wce(problem: Problem, found: Netlist, bound: int) -> int:
+    """Return the largest absolute error, or the bound that is proven if the solver takes too long."""
+    try:
+        return worst_case(problem.netlist(), found, problem.reading, _PROOF_SECONDS, bound)
+    except ToolTimeoutError:
+        return bound
 
 
 def _above(problem: Problem, found: Netlist, most: Mapping[Metric, Fraction]) -> NDArray[np.uint8]:

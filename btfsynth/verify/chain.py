@@ -315,7 +315,7 @@ class _Chain:
         errors = measure(exact, given, claim.reading, claim.weights)
         problem = claim.contradiction(errors)
         if problem is None and not claim.exhaustive and Metric.WCE in claim.bounds:
-            bound = int(claim.bounds[Metric.WCE])
+            bound = int(min(claim.bounds[Metric.WCE], claim.metrics[Metric.WCE]))
             if beyond(exact, given, claim.reading, bound, self.timeout) is not None:
                 problem = f"the solver found a vector with an error above {bound}"
             covers = f"all 2^{exact.n_inputs} inputs"

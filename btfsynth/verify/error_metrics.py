@@ -127,6 +127,17 @@ class Errors:
     def value(self, metric: Metric) -> Fraction:
         return Fraction(getattr(self, metric.value))
 
+    def estimated(self, metric: Metric) -> bool:
+        """Return True if the value is that of a sample. `wce` is proven separately."""
+        return not (self.exhaustive or metric is Metric.WCE or self.wce == 0)
+
+    @property
+    def sample_words(self) -> str:
+        """How far the metrics are proven, in words; empty if all are exact."""
+        if self.exhaustive:
+            return ""
+        return f"wce proven, the others estimated from {self.vectors} random input vectors"
+
     def record(self) -> dict[str, Any]:
         """Return the metrics as JSON values."""
         values = {metric.value: number(self.value(metric)) for metric in Metric}
@@ -456,12 +467,19 @@ def beyond(
 
 
 def worst_case(
-    exact: Netlist, given: Netlist, reading: Reading, timeout: float | None = None
+    exact: Netlist,
+    given: Netlist,
+    reading: Reading,
+    timeout: float | None = None,
+    proven: int | None = None,
 ) -> int:
-    """Return the largest absolute error, proven by a solver; a `ToolTimeoutError` if it runs out of time."""
+    """Return the largest absolute error, proven by a solver; a `ToolTimeoutError` if it runs out of time.
+
+    `proven` is a bound that is known to hold.
+    """
     end = None if timeout is None else time.monotonic() + timeout
     low = measure(exact, given, reading).wce  # seen on a vector
-    high: int | None = None  # proven
+    high = proven
     step = 0
     while high is None or low < high:
         asked = low + step if high is None else (low + high) // 2
