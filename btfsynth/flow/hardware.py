@@ -22,7 +22,7 @@ from btfsynth.network.integers import (
     round_network,
     sparsify,
 )
-from btfsynth.network.network import Accuracy, TrainedNetwork, measure
+from btfsynth.network.network import Accuracy, TrainedNetwork, accuracy_of, measure
 from btfsynth.settings.table import EXACT, LABELS, SPARSE
 from btfsynth.sim.simulators import CheckResult
 
@@ -193,14 +193,5 @@ def _measure_netlist(
     """Count the correct targets of a netlist on Boolean data; also return the classes of its label."""
     found = evaluate(netlist, dataset.inputs)
     outputs, extra = found[:, : dataset.n_outputs], found[:, dataset.n_outputs :]
-    right, care = outputs == dataset.targets, dataset.care_mask
     labels = numbers_of(extra) if label else None
-    named = None if labels is None else int((labels == dataset.targets.argmax(axis=1)).sum())
-    accuracy = Accuracy(
-        patterns=dataset.n_patterns,
-        bits=int(care.sum()),
-        bits_right=int((right & care).sum()),
-        vectors_right=int((right | ~care).all(axis=1).sum()),
-        labels_right=named,
-    )
-    return accuracy, labels
+    return accuracy_of(outputs == dataset.targets, dataset, labels), labels

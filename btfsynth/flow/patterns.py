@@ -256,7 +256,7 @@ class Targets:
         right, count = accuracy.bits_right, accuracy.bits
         if not label or accuracy.labels_right is None:
             return cls(right, count)
-        return cls(right, count, accuracy.labels_right, accuracy.patterns)
+        return cls(right, count, accuracy.labels_right, accuracy.labels)
 
     def words(self) -> str:
         """Return the counts in words, such as ``42 of 64 targets right (65.62%)``."""

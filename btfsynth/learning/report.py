@@ -226,7 +226,7 @@ def score(netlist: Netlist, data: Dataset, *, unseen: bool) -> Score:
     """Return how often a circuit is right on patterns, with intervals if nothing depended on these."""
     right = evaluate(netlist, data.inputs) == data.targets
     care = data.care_mask
-    whole = (right | ~care).all(axis=1)
+    whole = (right | ~care).all(axis=1)[care.any(axis=1)]
     shares = float(right[care].mean()), float(whole.mean())
     if not unseen:
         return Score(*shares)

@@ -333,6 +333,7 @@ class Accuracy:
     # Patterns whose class has the largest sum W . x of all output neurons; None where the targets
     # are no classes
     labels_right: int | None = None
+    labels: int = 0  # patterns whose class is known
 
     @property
     def bit_share(self) -> float:
@@ -345,7 +346,7 @@ class Accuracy:
     @property
     def label_share(self) -> float | None:
         """Share of correct classes; None if the targets are not classes."""
-        return None if self.labels_right is None else self.labels_right / self.patterns
+        return None if self.labels_right is None else self.labels_right / max(1, self.labels)
 
     def label_record(self) -> dict[str, Any]:
         """Return the figures of classes as JSON values, empty without classes."""
@@ -363,16 +364,26 @@ def measure(network: TrainedNetwork, dataset: Dataset) -> Accuracy:
     network.require_outputs_of(dataset)
     sums = network.output_sums(dataset.inputs)
     right = (sums > 0) == dataset.targets.astype(np.bool_)
+    named = sums.argmax(axis=1) if dataset.output_kind is OutputKind.LABEL else None
+    return accuracy_of(right, dataset, named)
+
+
+def accuracy_of(
+    right: NDArray[np.bool_], dataset: Dataset, labels: NDArray[np.int64] | None
+) -> Accuracy:
+    """Count correct bits, patterns and, if ``(patterns,)`` labels are given, classes that are known."""
     care = dataset.care_mask
-    labels = None
-    if dataset.output_kind is OutputKind.LABEL:
-        labels = int((sums.argmax(axis=1) == dataset.targets.argmax(axis=1)).sum())
+    known = care.all(axis=1)
+    named = None
+    if labels is not None:
+        named = int((labels == dataset.targets.argmax(axis=1))[known].sum())
     return Accuracy(
         patterns=dataset.n_patterns,
         bits=int(care.sum()),
         bits_right=int((right & care).sum()),
         vectors_right=int((right | ~care).all(axis=1).sum()),
-        labels_right=labels,
+        labels_right=named,
+        labels=0 if named is None else int(known.sum()),
     )
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from btfsynth.learning.report import bits_interval, wilson
+from btfsynth.dataset.dataset import Dataset
+from btfsynth.learning.report import bits_interval, score, wilson
+from btfsynth.netlist.builder import NetlistBuilder
+from btfsynth.ports import Port
 
 
 def test_wilson():
@@ -38,3 +41,16 @@ def test_all_right_and_one_output_always_wrong():
     assert bits_interval(right, np.ones_like(right)) == wilson(50, 50)
     right[:, 0] = False
     assert bits_interval(right, np.ones_like(right)) == wilson(150, 200)
+
+
+def test_patterns_without_a_target_are_not_scored():
+    """As in the figures of the simulated hardware."""
+    ports = (Port("x", 1),), (Port("y", 2),)
+    same = NetlistBuilder("n", *ports).build([2, 2])
+    care = np.array([[True, True], [True, True], [False, False]])
+    data = Dataset(
+        "d", "d", np.array([[0], [1], [1]]), np.array([[0, 0], [0, 1], [0, 0]]), *ports, care=care
+    )
+    found = score(same, data, unseen=True)
+    assert (found.bits, found.vectors) == (0.75, 0.5)
+    assert found.vectors_interval == wilson(1, 2)

@@ -73,3 +73,16 @@ def test_targets_that_are_no_classes_have_no_labels():
     assert (found.bits, found.bits_right, found.vectors_right) == (2, 0, 1)
     assert found.labels_right is found.label_share is None
     assert found.label_record() == {}
+
+
+def test_a_pattern_without_a_class_is_neither_right_nor_wrong():
+    network = TrainedNetwork(
+        "n", layered((1, 2)), np.array([0.0, 1.0, 0.0, -1.0]), (Port("x", 1),), (Port("y", 2),)
+    )
+    care = np.array([[True, True], [True, True], [False, False], [False, False]])
+    data = Dataset(
+        "d", "d", np.array([[1], [0], [1], [0]]), np.array([[1, 0], [1, 0], [1, 0], [1, 0]]),
+        network.input_ports, network.output_ports, care=care, output_kind=OutputKind.LABEL,
+    )  # fmt: skip
+    found = measure(network, data)
+    assert (found.labels_right, found.labels, found.label_share) == (1, 2, 0.5)
