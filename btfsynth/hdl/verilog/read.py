@@ -25,7 +25,13 @@ from btfsynth.hdl.verilog.wiring import Scope, Wiring
 from btfsynth.hdl.verilog.words import describe, parse_verilog, plain
 from btfsynth.netlist import functions
 from btfsynth.netlist.builder import NetlistBuilder
-from btfsynth.netlist.formats.nets import Design, Make, topological_order, unused_names
+from btfsynth.netlist.formats.nets import (
+    Design,
+    Make,
+    following_name,
+    topological_order,
+    unused_names,
+)
 from btfsynth.netlist.netlist import FALSE, TRUE, Netlist
 from btfsynth.ports import Port, bit_names, group_ports
 
@@ -152,7 +158,7 @@ class _Reader:
         ]
         for name, (gate, _) in zip(unused_names(names, taken[0]), self.wiring.cut, strict=True):
             inputs[name] = [gate]
-        for name in unused_names([f"{name}_in" for name in names], taken[1]):
+        for name in unused_names([following_name(name) for name in names], taken[1]):
             outputs[name] = 1
         output_gates.extend(following for _, following in self.wiring.cut)
 

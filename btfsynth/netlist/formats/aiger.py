@@ -20,6 +20,7 @@ from btfsynth.dataset.formats.base import SourceFile, quoted
 from btfsynth.errors import DataError, SequentialError, plural
 from btfsynth.netlist.formats.nets import (
     Design,
+    following_name,
     plain_cells,
     token_names,
     topological_order,
@@ -372,7 +373,7 @@ def _ports(
     """Return the input ports and the position of each of their bits, then the same of the outputs."""
     inputs = _listed(file, names["i"], header.inputs, "x", "input")
     latches = _listed(file, names["l"], header.latches, "l", "latch")
-    read = [f"{name}_in" for name in latches]
+    read = [following_name(name) for name in latches]
     if not names["l"] and header.latches > 1:
         read = [f"l_in[{place}]" for place in range(header.latches)]
     outputs = [

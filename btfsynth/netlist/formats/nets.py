@@ -195,12 +195,20 @@ class NetTable:
 
     def _output_names(self) -> list[str]:
         names = [self._names[number] for number in self._outputs]
-        cut = [f"{name}_in" for name in self._register_names()]
+        cut = [following_name(name) for name in self._register_names()]
         return [*names, *unused_names(cut, names)]
 
 
 def _declared(ports: Sequence[Port], names: Sequence[str]) -> list[Port]:
     return [*ports, *(Port(name, 1) for name in names[total_width(ports) :])]
+
+
+def following_name(register: str) -> str:
+    """Return the name of the output port that is a register's input: ``q_in`` of q, ``q_in[1]`` of ``q[1]``."""
+    name, bracket, index = register.rpartition("[")
+    if not name or not index.endswith("]"):
+        return f"{register}_in"
+    return f"{name}_in{bracket}{index}"
 
 
 def unused_names(wanted: Sequence[str], taken: Iterable[str]) -> list[str]:

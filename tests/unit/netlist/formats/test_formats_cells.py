@@ -160,7 +160,7 @@ def test_flipflops_of_verilog_become_ports(tmp_path, family):
     netlist = read_design(path, comb=True)
 
     _, *following = bit_names(netlist.output_ports)[len(kinds) - 1 :]
-    order = [int(name[2]) for name in following]  # q[1]_in
+    order = [int(name[5]) for name in following]  # q_in[1]
 
     def function(a, b, c, k, *q):
         return (*q, *(kinds[place][2](a, b, c, q[place]) for place in order))
@@ -184,7 +184,7 @@ def test_registers_of_verilog(tmp_path):
         read_design(path)
     netlist = read_design(path, comb=True)
     assert bit_names(netlist.input_ports) == ["clk", "rst", "d", "q[0]", "q[1]", "s.t"]
-    assert bit_names(netlist.output_ports) == ["q[0]", "q[1]", "y", "q[0]_in", "q[1]_in", "s.t_in"]
+    assert bit_names(netlist.output_ports) == ["q[0]", "q[1]", "y", "q_in[0]", "q_in[1]", "s.t_in"]
 
     def following(clk, rst, d, q0, q1, t):
         q = q0 + 2 * q1
