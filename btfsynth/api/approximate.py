@@ -22,7 +22,7 @@ from btfsynth.approximation.point import size_words
 from btfsynth.approximation.search import ApproximateOptions, ApproximateReport
 from btfsynth.approximation.search import approximate as run_search
 from btfsynth.errors import UsageError, VerificationError, shown
-from btfsynth.events import OnEvent
+from btfsynth.events import Note, OnEvent
 from btfsynth.files import StrPath
 from btfsynth.settings.table import APPROXIMATE, Metric
 from btfsynth.verify.error_metrics import number
@@ -156,7 +156,10 @@ def approximate(
     given: dict[str, Any] = dict(settings)
     require_known(approximate, given, APPROXIMATE)
     options = ApproximateOptions(bounds=_bounds(bounds, given), **given)
-    exact = _exact(source)
+    exact, tell = _exact(source), listener(on_event)
+    if tell is not None:
+        for note in exact.notes:
+            tell(Note(note))
     if isinstance(weights, str | Path):
         exact = exact.weighted(read_weights(weights, exact.netlist.input_ports))
     elif weights is not None:
@@ -168,7 +171,7 @@ def approximate(
         source=exact.source,
         weights=exact.weights,
         resume=resume,
-        on_event=listener(on_event),
+        on_event=tell,
     )
     return Approximation(report)
 

@@ -37,7 +37,7 @@ from btfsynth.passes.base import Ended
 from btfsynth.ports import Port
 from btfsynth.sim.simulators import port_values
 from btfsynth.time_box import time_box
-from btfsynth.verify.error_metrics import MAX_MEASURED_INPUTS
+from btfsynth.verify.error_metrics import ERROR_ROLE, EXACT_ROLE, MAX_MEASURED_INPUTS
 from btfsynth.verify.subjects import is_table, stored_netlist, verilog_netlist
 
 Weights = NDArray[np.int64]
@@ -88,7 +88,13 @@ def read_exact(source: StrPath, comb: bool = False) -> Exact:
     if path.is_dir():
         manifest = load_manifest(path)
         netlist = stored_netlist(path, manifest) or verilog_netlist(path, manifest)
-        return Exact(netlist, source=path.resolve().name)
+        told: tuple[str, ...] = ()
+        if ERROR_ROLE in manifest.files:
+            told = (
+                f"{path}: is an approximate circuit; errors are measured against it, not against "
+                f"{manifest.files[EXACT_ROLE]} in this folder",
+            )
+        return Exact(netlist, None, told, path.resolve().name)
     design = read_noted(path, comb)
     notes = tuple(f"{path.name}: {note}" for note in design.notes)
     weights = None if design.dont_care is None else _care(path, design.dont_care)
@@ -233,7 +239,7 @@ def _read_table(path: Path, ports: Sequence[Port], inputs: int) -> Weights:
     weights = np.zeros(1 << inputs, dtype=np.int64)
     names = [port.name for port in ports]
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
             rows = csv.reader(stream)
             heading = [cell.strip() for cell in next(rows, [])]
             if sorted(set(heading) - {"weight"}) != sorted(names) or len(heading) != len(
@@ -246,6 +252,12 @@ def _read_table(path: Path, ports: Sequence[Port], inputs: int) -> Weights:
                     1,
                 )
             for line, row in enumerate(rows, start=2):
+                if row and len(row) != len(heading):
+                    raise DataError(
+                        f"expected {len(heading)} cells as in the heading, got {len(row)}",
+                        path,
+                        line,
+                    )
                 if row:
                     number, weight = _row(dict(zip(heading, row, strict=False)), ports, path, line)
                     weights[number] += weight

@@ -29,6 +29,7 @@ from btfsynth.approximation.point import FRONT, Point, Subject, parse_point, siz
 from btfsynth.errors import DataError
 from btfsynth.files import make_folder, staging_folder, write_text
 from btfsynth.hdl.design import Origin, write_design
+from btfsynth.hdl.manifest import MANIFEST_FILE
 from btfsynth.hdl.vectors import VectorTable
 from btfsynth.netlist.formats.tables import c_names, emit_c, emit_python, python_names
 from btfsynth.netlist.netlist import Netlist
@@ -68,6 +69,10 @@ class Store(RecordFolder):
 
         Each point comes with the number of walks until it was found; `walks` is that of all.
         """
+        if (self.directory / MANIFEST_FILE).exists():
+            raise DataError(
+                "is a design folder; name another folder for the search", self.directory
+            )
         there = self.exists()
         if there and resume:
             self._check_index()

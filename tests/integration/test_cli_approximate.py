@@ -13,8 +13,9 @@ import pytest
 from circuits import array_multiplier
 
 import btfsynth as btf
-from btfsynth.approximation.exact import read_exact
+from btfsynth.approximation.exact import read_exact, read_weights
 from btfsynth.netlist.text import format_netlist
+from btfsynth.ports import Port
 from btfsynth.settings.table import Metric
 
 
@@ -309,3 +310,35 @@ def _is_one_line(outcome, message):
 def test_bad_input_is_one_line(cli, tmp_path, arguments, message):
     outcome = cli("approximate", "multiplier:2", "--sweeps", "1", "-o", tmp_path / "x", *arguments)
     _is_one_line(outcome, message)
+
+
+def test_an_approximate_source_is_told(cli, found, tmp_path):
+    """Errors are those against it, so its own error does not count."""
+    given = ("approximate", found, "--bound", "0", "--sweeps", "1", "--jobs", "1", "-o")
+    outcome = cli(*given, tmp_path / "out")
+    assert outcome.code == 0, outcome.stderr
+    assert (
+        "is an approximate circuit; errors are measured against it, not against" in outcome.stderr
+    )
+    outcome = cli(*given, found)
+    assert outcome.code == 2
+    assert "is a design folder; name another folder" in outcome.stderr
+    assert not (found / "points.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,weight\n1,2\n", "w.csv:2: expected 3 cells as in the heading, got 2"),
+        ("a,b\n1,2,3\n", "w.csv:2: expected 2 cells as in the heading, got 3"),
+    ],
+)
+def test_rows_of_weights_are_complete(cli, tmp_path, text, message):
+    (tmp_path / "w.csv").write_text(text)
+    given = ("approximate", "multiplier:2", "--sweeps", "1", "-o", tmp_path / "x")
+    _is_one_line(cli(*given, "--weights", "w.csv"), message)
+
+
+def test_weights_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "w.csv").write_text("a,weight\n1,3\n", encoding="utf-8-sig")
+    assert read_weights(tmp_path / "w.csv", [Port("a", 1)]).tolist() == [0, 3]
