@@ -154,7 +154,8 @@ def _known(model: Model) -> KnownColumns:
         read = frozenset(each.name for each in model.code.columns if each.width)
         unused = frozenset(each.name for each in model.code.columns if not each.width)
         count = len(model.code.columns)
-    return KnownColumns(read, unused, count, model.output_ports, model.classes)
+    coded = model.code is not None
+    return KnownColumns(read, unused, count, model.output_ports, model.classes, coded)
 
 
 def _with_numbers(model: Model, dataset: Dataset) -> Model:

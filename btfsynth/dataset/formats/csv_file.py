@@ -477,10 +477,14 @@ class KnownColumns:
     count: int  # columns of a file without a header and without targets
     outputs: tuple[Port, ...]  # none where a model gives only the number of a class
     classes: tuple[Scalar, ...]
+    coded: bool = False  # whether a code reads the columns, which are then matched by name alone
 
 
 def read_known(file: SourceFile, known: KnownColumns) -> Dataset | None:
-    """Read a table by the columns of a model; None if roles are marked or a column is missing."""
+    """Read a table by the columns of a model; None if roles are marked or a column is missing.
+
+    A column that a code reads, and that is missing beside others of it, is an error.
+    """
     table, columns, separator = described(file, one=True)
     if separator is not None or any(column.role for column in columns):
         return None
@@ -490,7 +494,16 @@ def read_known(file: SourceFile, known: KnownColumns) -> Dataset | None:
         inputs = renamed(Roles(tuple(columns), tuple(columns), None)).inputs
         return _with_targets(table, inputs, [], known)
     named = [each for each in columns if known.inputs.intersection((each.name, *each.bits))]
-    if not known.inputs <= {name for each in named for name in (each.name, *each.bits)}:
+    missing = known.inputs - {name for each in named for name in (each.name, *each.bits)}
+    if missing and known.coded and named:
+        absent = ", ".join(shown(name, 40) for name in sorted(missing)[:_LISTED])
+        absent += ", ..." if len(missing) > _LISTED else ""
+        raise DataError(
+            f"expected the columns that the model was trained on, there is no {absent}",
+            file.path,
+            1,
+        )
+    if missing:
         return None
     rest = [each for each in columns if each not in named and each.name not in known.unused]
     targets = _targets_of(table, rest, known)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import btfsynth as btf
 from btfsynth.errors import DataError
 from btfsynth.flow.predict import Model, Prediction, load_rows, predict
 from btfsynth.netlist.builder import NetlistBuilder
@@ -82,3 +84,16 @@ def test_classes_by_the_name_of_the_output(tmp_path: Path) -> None:
     assert (found.labels, found.right, found.count) == ((4, 3), 1, 2)
     with pytest.raises(DataError, match="column 'u': expected 0, 1 or -"):
         predicted(model, tmp_path, "a,b,u\n1,0,4.5\n0,1,4\n")
+
+
+def test_a_missing_column_of_a_code_is_named(tmp_path: Path) -> None:
+    """And not what the others would mean without the code."""
+    rows = [[20, "red", "x"], [31, "blue", "y"], [44, "red", "y"], [58, "green", "x"]]
+    table = btf.Dataset(
+        rows, ["n", "n", "y", "y"], inputs=["age", "colour", "kind"], outputs=["ok"]
+    )
+    model = replace(model_of(Port("u", 1)), code=table.coded("quantile:2").core.code)
+    with pytest.raises(DataError, match=r"rows\.csv:1: .* there is no 'kind'"):
+        predicted(model, tmp_path, "age,colour\n20,red\n")
+    with pytest.raises(DataError, match=r"rows\.csv:1: .* there is no 'colour', 'kind'"):
+        predicted(model, tmp_path, "age\n20\n")
