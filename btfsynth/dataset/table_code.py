@@ -257,8 +257,10 @@ class TableCode:
                     )
                 fill = each.categories.index(str(each.fill)) if each.reads_words else each.fill
                 given = np.where(gone, float(fill), given)
-                count = plural(int(gone.sum()), "missing value")
-                notes.append(f"{each.name}: {count}, read as {_fill_text(each)}")
+                missing = int(np.isnan(values[:, place]).sum())
+                counts = ((missing, "missing value"), (int(gone.sum()) - missing, "unknown value"))
+                said = ", ".join(plural(count, what) for count, what in counts if count)
+                notes.append(f"{each.name}: {said}, read as {_fill_text(each)}")
             made.append(each.bits(given))
         rows = len(values)
         return np.concatenate(made or [np.zeros((rows, 0), dtype=np.uint8)], axis=1), notes

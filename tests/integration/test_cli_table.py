@@ -72,7 +72,7 @@ def test_learnt_and_predicted(cli, table):
     # Columns in another order, a word nobody has seen, and no targets.
     (table / "new.csv").write_text("colour,kind,length\npink,?,8.5\nred,?,2.5\n")
     outcome = cli("predict", "out", "new.csv", "--outputs", "kind", "-o", "labels.csv")
-    assert "colour: 1 missing value, read as" in outcome.stderr
+    assert "colour: 1 unknown value, read as" in outcome.stderr
     assert "no target is known" in outcome.stderr
     with (table / "labels.csv").open() as stream:
         assert list(csv.reader(stream)) == [["kind"], ["lily"], ["rose"]]

@@ -258,3 +258,13 @@ def test_what_a_column_may_not_be():
         chosen(many, "auto,x=skip")
     with pytest.raises(UsageError, match="the order lacks 'k10', which occurs"):
         chosen(many, "auto,id=ordinal:k0<k1")
+
+
+def test_unknown_words_are_not_called_missing():
+    rows, kinds = [["red"], ["red"], ["blue"], ["green"]], ["n", "n", "y", "y"]
+    code = btf.Dataset(rows, kinds, inputs=["colour"], outputs=["ok"]).coded("auto").code
+    later = btf.Dataset(
+        [["pink"], [None], ["blue"], ["blue"]], kinds, inputs=["colour"], outputs=["ok"]
+    )
+    notes = later.coded(code).core.notices
+    assert "colour: 1 missing value, 1 unknown value, read as red" in notes
