@@ -59,6 +59,8 @@ _PATIENCE, _PATIENCE_CELL = 1_000, 10
 """Patience of a walk of the first sweep: cells tried without a saving, a constant plus a part per cell."""
 _MOST_PATIENCE = 64
 """Maximum factor of the patience, which doubles with every sweep."""
+_HASTE = 8
+"""Its divisor for a whole front within a time limit, so that the first sweep reaches all bounds soon."""
 _RUNGS = 6
 """Number of bounds below a given one, each half of the next."""
 _RUNGS_OF_SUM = 2
@@ -352,6 +354,8 @@ class _Search:
         starts, self.again = self.again or self._starts(sweep, place), []
         base = _PATIENCE + _PATIENCE_CELL * self.exact.n_cells
         patience = base * min(_MOST_PATIENCE, 1 << sweep)
+        if self.options.time_limit is not None and not self.options.bounds:
+            patience //= _HASTE
         for each in range(self.walks % _BATCH, _BATCH):
             seed = (self.options.seed * 1009 + sweep) * 100_003 + place * 101 + each
             walk = self._walk(patience, seed % (1 << 62), each)
