@@ -220,7 +220,7 @@ def _show_error(
     a: str, b: str, wanted: _Measured, timeout: float | None, comb: bool, as_json: bool
 ) -> None:
     from btfsynth.verify.compare import error_between
-    from btfsynth.verify.error_metrics import Reading, number, require_fit
+    from btfsynth.verify.error_metrics import MAX_MEASURED_INPUTS, Reading, number, require_fit
     from btfsynth.verify.subjects import read_subject
 
     most, metric = wanted.most(), Metric(wanted.metric)
@@ -251,7 +251,7 @@ def _show_error(
     if found.errors.estimated(metric):
         raise VerificationError(
             f"{b}: {metric.value} is undecided: it was estimated from {found.errors.vectors} random input "
-            "vectors; with so many inputs only wce can be proven"
+            f"vectors; above {MAX_MEASURED_INPUTS} inputs, only wce can be proven"
         )
 
 
